@@ -1,0 +1,117 @@
+"""Where a text went wrong, what was expected, and how to say it.
+
+Every error that reaches a user is an `ArchcalcError` holding one or more `Problem`s, each with the `Span` of the
+text that caused it. The room at the bottom of the house: it imports nothing of ours.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+_EXCERPT_WIDTH = 100
+
+
+class Source(Struct, frozen=True):
+    """A text and the name users know it by: a path, `<stdin>`, `--set`."""
+
+    name: str
+    text: str
+
+
+class Span(Struct, frozen=True):
+    """A stretch of one line of a source; `line` and `column` count from 1, `width` in characters."""
+
+    source: Source
+    line: int
+    column: int
+    width: int = 1
+
+    @property
+    def place(self) -> str:
+        return f"{self.source.name}:{self.line}:{self.column}"
+
+    def excerpt(self, remark: str) -> list[str]:
+        """The line itself and a row of carets under the stretch, with `remark` behind them."""
+        lines = self.source.text.split("\n", self.line)
+        line = lines[self.line - 1] if len(lines) >= self.line else ""
+        # A hostile or generated line may be megabytes long: show the part around the stretch.
+        start = max(0, self.column - _EXCERPT_WIDTH // 2) if len(line) > _EXCERPT_WIDTH else 0
+        shown = printable(line[start : start + _EXCERPT_WIDTH])
+        carets = "^" * max(1, min(self.width, len(shown) - (self.column - 1 - start)))
+        margin = f"{self.line:>4} | "
+        under = " " * (len(margin) - 2) + "| " + " " * (self.column - 1 - start) + carets
+        return [margin + shown, f"{under} {remark}".rstrip()]
+
+
+class Problem(Struct, frozen=True):
+    """One thing that is wrong.
+
+    `message` says what; `hint` what would be right (it stands behind the carets); `details` are further lines, such as
+    the producers of the shapes that do not fit.
+    """
+
+    message: str
+    span: Span | None = None
+    hint: str = ""
+    details: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        if self.span is None:
+            head = [f"{self.message}; {self.hint}" if self.hint else self.message]
+        else:
+            head = [f"{self.span.place}: {self.message}", *self.span.excerpt(self.hint)]
+        return "\n".join([*head, *(f"       {detail}" for detail in self.details)])
+
+
+class ArchcalcError(Exception):
+    """Any error a user can cause. `problems` holds every one that was found, in the order of the text."""
+
+    def __init__(self, problems: Problem | Iterable[Problem]) -> None:
+        self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        super().__init__(*self.problems)
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+class SpecError(ArchcalcError):
+    """A spec that cannot be read: its YAML, its words, its arguments, its names."""
+
+
+class ShapeError(ArchcalcError):
+    """A network whose shapes do not fit together."""
+
+
+class UsageError(ArchcalcError):
+    """A request that cannot be met: an unknown network, layer, column or format."""
+
+
+def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+    """A hint with the nearest candidate, or with all of them when they are few and none is near.
+
+    >>> did_you_mean("kernal_size", ["kernel_size", "stride"])
+    "did you mean 'kernel_size'?"
+    """
+    import difflib
+
+    known = sorted(set(candidates))
+    # Comparing is quadratic in the length: an absurdly long name is near to nothing.
+    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6) if len(name) < 100 else []
+    if near:
+        return f"did you mean '{near[0]}'?"
+    if 0 < len(known) <= 16:
+        return "there is " + enumerate_words(known)
+    return ""
+
+
+def enumerate_words(words: Sequence[str], joint: str = "and") -> str:
+    """`a, b and c`."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {joint} {words[-1]}"
+
+
+def printable(text: str, limit: int = 0) -> str:
+    """`text` with control characters shown as `�`, cut at `limit` characters (0: not cut): safe to print anywhere."""
+    clean = "".join(c if c.isprintable() else " " if c == "\t" else "�" for c in text)
+    return clean[: limit - 1] + "…" if limit and len(clean) > limit else clean

@@ -1,0 +1,230 @@
+"""One arithmetic for four kinds of number.
+
+Facts of operators are written once, with `+ - * //` and the helpers below, and run unchanged on
+
+- `int`: the analyses;
+- `Traced`: an int that remembers the expression it came from, so that `explain` prints the computation itself;
+- sympy expressions: closed forms;
+- numpy int64 arrays: thousands of variants at once.
+
+Nothing here imports sympy or numpy: their operators are enough. To the type checker a fact deals in `int`; the other
+three obey the same laws.
+"""
+
+import math
+from collections.abc import Iterable
+from typing import Any, Union
+
+Operand = Union[int, "Traced"]
+
+_SUM, _PRODUCT, _ATOM = 1, 2, 3
+
+
+class Traced:
+    """An integer with its derivation.
+
+    A leaf has a name (`kernel_size`) and a value; a result has an operator and operands. `formula` prints the names,
+    `substituted` the values. A *quiet* number is one that lectures leave out while it changes nothing (dilation 1,
+    groups 1): `x·1`, `x//1` and `x + 0` with a quiet partner stay `x`.
+    """
+
+    __slots__ = ("value", "name", "quiet", "operator", "operands")
+
+    def __init__(
+        self, value: int, name: str = "", quiet: bool = False, operator: str = "", operands: tuple[Operand, ...] = ()
+    ) -> None:
+        self.value = value
+        self.name = name
+        self.quiet = quiet
+        self.operator = operator
+        self.operands = operands
+
+    @property
+    def formula(self) -> str:
+        """The expression in names: `(height − kernel_size + 2·padding)//stride + 1`."""
+        return _text(self, names=True)[0]
+
+    @property
+    def substituted(self) -> str:
+        """The expression with the values put in: `(227 − 11 + 2·0)//4 + 1`."""
+        return _text(self, names=False)[0]
+
+    def __add__(self, other: Operand) -> "Traced":
+        if other is self:
+            return 2 * self
+        return self if _is_quiet(other, 0) else _as_traced(other) if _is_quiet(self, 0) else _combine("+", self, other)
+
+    def __radd__(self, other: int) -> "Traced":
+        return _combine("+", other, self)
+
+    def __sub__(self, other: Operand) -> "Traced":
+        return self if _is_quiet(other, 0) else _combine("-", self, other)
+
+    def __rsub__(self, other: int) -> "Traced":
+        return _combine("-", other, self)
+
+    def __mul__(self, other: Operand) -> "Traced":
+        if _is_quiet(other, 1) or _is_quiet(self, 0):
+            return self
+        return _as_traced(other) if _is_quiet(self, 1) or _is_quiet(other, 0) else _combine("*", self, other)
+
+    def __rmul__(self, other: int) -> "Traced":
+        return _combine("*", other, self)
+
+    def __floordiv__(self, other: Operand) -> "Traced":
+        return self if _is_quiet(other, 1) else _combine("//", self, other)
+
+    def __rfloordiv__(self, other: int) -> "Traced":
+        return _combine("//", other, self)
+
+    def __neg__(self) -> "Traced":
+        return _combine("-", _ZERO, self)
+
+    def __int__(self) -> int:
+        return self.value
+
+    __index__ = __int__
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return self.value == other
+
+    def __lt__(self, other: Operand) -> bool:
+        return self.value < int(other)
+
+    def __le__(self, other: Operand) -> bool:
+        return self.value <= int(other)
+
+    def __gt__(self, other: Operand) -> bool:
+        return self.value > int(other)
+
+    def __ge__(self, other: Operand) -> bool:
+        return self.value >= int(other)
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+    def __repr__(self) -> str:
+        return f"Traced({self.substituted} = {self.value})"
+
+
+_ZERO = Traced(0)  # what a negation is taken from
+_COMPUTE: dict[str, Any] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "//": lambda a, b: a // b,
+    "ceil": lambda a, b: -(-a // b),
+    "max": max,
+    "min": min,
+    "gcd": math.gcd,
+}
+_INFIX = {"+": (" + ", _SUM), "-": (" − ", _SUM), "*": ("·", _PRODUCT), "//": ("//", _PRODUCT)}
+
+
+def _is_quiet(number: Operand, value: int) -> bool:
+    return isinstance(number, Traced) and number.quiet and number.value == value
+
+
+def _as_traced(number: Operand) -> Traced:
+    return number if isinstance(number, Traced) else Traced(number)
+
+
+def _combine(operator: str, left: Operand, right: Operand) -> Traced:
+    value = _COMPUTE[operator](int(left), int(right))
+    # What is computed from quiet numbers and constants alone is quiet too: dilation − 1.
+    quiet = all(number.quiet if isinstance(number, Traced) else True for number in (left, right))
+    operands: tuple[Operand, ...] = (left, right)
+    if operator in ("+", "*") and isinstance(left, Traced) and left.operator == operator:
+        operands = (*left.operands, right)  # one flat sum: a concatenation of a thousand branches is not a deep tree
+    return Traced(value, "", quiet, operator, operands)
+
+
+def _text(number: Operand, names: bool) -> tuple[str, int]:
+    """The text of a number and how tightly it binds. Sums and products are flat, so the depth is a few levels."""
+    if isinstance(number, int) or not number.operator:
+        value = int(number)
+        name = number.name if isinstance(number, Traced) and names else ""
+        return name or grouped(value), _ATOM if name or value >= 0 else _SUM
+    parts = [_text(operand, names) for operand in number.operands]
+    if number.operator == "ceil":
+        return f"⌈{parts[0][0]}/{_bracket(*parts[1], _ATOM)}⌉", _ATOM
+    if number.operator in ("max", "min", "gcd"):
+        return f"{number.operator}({parts[0][0]}, {parts[1][0]})", _ATOM
+    if number.operator == "-" and number.operands[0] is _ZERO:
+        return f"−{_bracket(*parts[1], _PRODUCT)}", _SUM
+    sign, binds = _INFIX[number.operator]
+    # a − (b − c), (a·b)//c, a//(b·c) and a·(b//c) need their brackets; sums and products among themselves do not.
+    tight = binds + 1 if number.operator in ("-", "//") else binds
+    texts = [_bracket(*parts[0], binds)]
+    for operand, part in zip(number.operands[1:], parts[1:], strict=True):
+        texts.append(_bracket(*part, binds + 1 if _is_quotient(operand) and binds == _PRODUCT else tight))
+    return sign.join(texts), binds
+
+
+def _is_quotient(number: Operand) -> bool:
+    return isinstance(number, Traced) and number.operator == "//"
+
+
+def _bracket(text: str, binds: int, needed: int) -> str:
+    return text if binds >= needed else f"({text})"
+
+
+def grouped(value: int) -> str:
+    """An integer as people read it: `34,848`, with a true minus sign."""
+    return f"{value:,}".replace("-", "−")
+
+
+def ceil_div(a: int, b: int) -> int:
+    """⌈a / b⌉ for b > 0."""
+    if isinstance(a, Traced) or isinstance(b, Traced):
+        return _combine("ceil", a, b)
+    return -(-a // b)
+
+
+def maximum(a: int, b: int) -> int:
+    """The larger of two numbers, without a comparison where a comparison is not defined (symbols, arrays)."""
+    if isinstance(a, Traced) or isinstance(b, Traced):
+        return _combine("max", a, b)
+    if isinstance(a, int) and isinstance(b, int):
+        return max(a, b)
+    return (a + b + abs(a - b)) // 2
+
+
+def minimum(a: int, b: int) -> int:
+    """The smaller of two numbers, likewise."""
+    if isinstance(a, Traced) or isinstance(b, Traced):
+        return _combine("min", a, b)
+    if isinstance(a, int) and isinstance(b, int):
+        return min(a, b)
+    return (a + b - abs(a - b)) // 2
+
+
+def product(numbers: Iterable[int]) -> int:
+    """The product, without a leading `1·` in its trace; 1 for no numbers."""
+    result: int | None = None
+    for number in numbers:
+        result = number if result is None else result * number
+    return 1 if result is None else result
+
+
+def total(numbers: Iterable[int]) -> int:
+    """The sum, without a leading `0 +` in its trace; 0 for no numbers."""
+    result: int | None = None
+    for number in numbers:
+        result = number if result is None else result + number
+    return 0 if result is None else result
+
+
+def gcd(a: int, b: int) -> int:
+    """The greatest common divisor. `a` may be any of the four numbers; beside a symbol or an array, `b` is an int.
+
+    There it is computed without a comparison: gcd(a, b) = a + b − a·b + 2·Σ_{0<k<b} ⌊k·a/b⌋ (Polezzi 1997).
+    """
+    if isinstance(a, Traced) or isinstance(b, Traced):
+        return _combine("gcd", a, b)
+    if isinstance(a, int) and isinstance(b, int):
+        return math.gcd(a, b)
+    return a + b - a * b + 2 * total(k * a // b for k in range(1, b))

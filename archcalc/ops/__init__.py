@@ -1,0 +1,77 @@
+"""All operators: the one explicit list. An operator that is not in it does not exist."""
+
+from archcalc.ops.activation import (
+    GELU,
+    DropPath,
+    Dropout,
+    HardSigmoid,
+    HardSwish,
+    Identity,
+    LeakyReLU,
+    PReLU,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Tanh,
+)
+from archcalc.ops.base import Op
+from archcalc.ops.conv import Conv, ConvTranspose
+from archcalc.ops.join import Add, Concat, Max, Mean, Mul
+from archcalc.ops.linear import Linear, MatMul, MultiHeadAttention
+from archcalc.ops.norm import BatchNorm, GroupNorm, LayerNorm, LayerScale, LocalResponseNorm
+from archcalc.ops.pool import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool
+from archcalc.ops.reshape import ChannelShuffle, Flatten, Pad, Permute, Reshape, Slice, Split, Upsample
+from archcalc.ops.source import Input, Parameter
+
+_CLASSES: tuple[type[Op], ...] = (
+    Conv,
+    ConvTranspose,
+    Linear,
+    MatMul,
+    MultiHeadAttention,
+    MaxPool,
+    AvgPool,
+    AdaptiveMaxPool,
+    AdaptiveAvgPool,
+    GlobalMaxPool,
+    GlobalAvgPool,
+    BatchNorm,
+    LayerNorm,
+    GroupNorm,
+    LocalResponseNorm,
+    LayerScale,
+    ReLU,
+    ReLU6,
+    LeakyReLU,
+    PReLU,
+    Sigmoid,
+    Tanh,
+    GELU,
+    SiLU,
+    HardSigmoid,
+    HardSwish,
+    Softmax,
+    Dropout,
+    DropPath,
+    Identity,
+    Add,
+    Mul,
+    Mean,
+    Max,
+    Concat,
+    Slice,
+    Split,
+    ChannelShuffle,
+    Flatten,
+    Reshape,
+    Permute,
+    Pad,
+    Upsample,
+    Parameter,
+    Input,
+)
+
+OPS: dict[str, type[Op]] = {op.keyword: op for op in _CLASSES}
+"""Keyword in specs → operator class."""

@@ -1,0 +1,215 @@
+"""Element-wise activations, softmax, and the regularisers that do nothing at inference.
+
+Work is stated per value x as written in each docstring; a comparison is one `max` or `min`.
+"""
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+from archcalc.numbers import product
+from archcalc.ops.base import (
+    NO_WORK,
+    POINTWISE,
+    Complaint,
+    Op,
+    Pointwise,
+    Probability,
+    Reads,
+    Shape,
+    Shapes,
+    Size,
+    Weight,
+    Weights,
+    Work,
+    axis_of,
+    dim_fits,
+)
+
+
+class ReLU(Pointwise, frozen=True):
+    """max(x, 0): one comparison. Source: torch.nn.ReLU."""
+
+    keyword: ClassVar[str] = "relu"
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        return Work(comparisons=product(output))
+
+
+class ReLU6(Pointwise, frozen=True):
+    """min(max(x, 0), 6): two comparisons. Source: torch.nn.ReLU6."""
+
+    keyword: ClassVar[str] = "relu6"
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        return Work(comparisons=2 * product(output))
+
+
+class LeakyReLU(Pointwise, frozen=True):
+    """x if x > 0 else negative_slope·x: one comparison and one multiplication. Source: torch.nn.LeakyReLU."""
+
+    keyword: ClassVar[str] = "leaky_relu"
+
+    negative_slope: float = 0.01
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        return Work(comparisons=product(output), multiplies=product(output))
+
+
+class PReLU(Pointwise, frozen=True):
+    """x if x > 0 else a·x with learned a, one for all channels or one for each: a comparison and a multiplication.
+
+    Source: torch.nn.PReLU; He et al., Delving Deep into Rectifiers (2015).
+    """
+
+    keyword: ClassVar[str] = "prelu"
+
+    num_parameters: Size = 1
+
+    def check(self, inputs: Shapes) -> Iterator[Complaint]:
+        if self.num_parameters not in (1, inputs[0][0]):
+            hint = f"1, or {inputs[0][0]} for one a channel"
+            yield Complaint(f"prelu has {self.num_parameters} parameters", "num_parameters", hint)
+
+    def weights(self, inputs: Shapes) -> Weights:
+        return (Weight("weight", (self.num_parameters,)),)
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        return Work(comparisons=product(output), multiplies=product(output))
+
+
+class Sigmoid(Pointwise, frozen=True):
+    """1/(1 + exp(−x)): an exponential, an addition and a division. Source: torch.nn.Sigmoid."""
+
+    keyword: ClassVar[str] = "sigmoid"
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        n = product(output)
+        return Work(adds=n, divisions=n, exponentials=n)
+
+
+class Tanh(Pointwise, frozen=True):
+    """tanh(x): one exponential. Source: torch.nn.Tanh."""
+
+    keyword: ClassVar[str] = "tanh"
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        return Work(exponentials=product(output))
+
+
+class GELU(Pointwise, frozen=True):
+    """x/2·(1 + erf(x/√2)): an exponential, three multiplications, an addition.
+
+    With `approximate: tanh`, x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))): an exponential, six multiplications, two
+    additions. Source: torch.nn.GELU; Hendrycks and Gimpel, Gaussian Error Linear Units (2016).
+    """
+
+    keyword: ClassVar[str] = "gelu"
+
+    approximate: Literal["none", "tanh"] = "none"
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        n = product(output)
+        if self.approximate == "tanh":
+            return Work(adds=2 * n, multiplies=6 * n, exponentials=n)
+        return Work(adds=n, multiplies=3 * n, exponentials=n)
+
+
+class SiLU(Pointwise, frozen=True):
+    """x·sigmoid(x), also called swish: an exponential, an addition, a division and a multiplication.
+
+    Source: torch.nn.SiLU; Ramachandran et al., Searching for Activation Functions (2017).
+    """
+
+    keyword: ClassVar[str] = "silu"
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        n = product(output)
+        return Work(adds=n, multiplies=n, divisions=n, exponentials=n)
+
+
+class HardSigmoid(Pointwise, frozen=True):
+    """min(max(x + 3, 0), 6)/6: an addition, two comparisons and a division. Source: torch.nn.Hardsigmoid."""
+
+    keyword: ClassVar[str] = "hardsigmoid"
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        n = product(output)
+        return Work(adds=n, comparisons=2 * n, divisions=n)
+
+
+class HardSwish(Pointwise, frozen=True):
+    """x·hardsigmoid(x): an addition, two comparisons, a division and a multiplication. Source: torch.nn.Hardswish."""
+
+    keyword: ClassVar[str] = "hardswish"
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        n = product(output)
+        return Work(adds=n, multiplies=n, comparisons=2 * n, divisions=n)
+
+
+class Softmax(Op, frozen=True):
+    """exp(x − max)/Σ exp(x − max) along `dim` (1: the channels or classes).
+
+    Per row of m: m − 1 comparisons, m subtractions, m exponentials, m − 1 additions, m divisions.
+    Source: torch.nn.Softmax.
+    """
+
+    keyword: ClassVar[str] = "softmax"
+
+    dim: int = 1
+
+    def check(self, inputs: Shapes) -> Iterator[Complaint]:
+        yield from dim_fits(self.dim, len(inputs[0]))
+
+    def output(self, inputs: Shapes) -> Shape:
+        return inputs[0]
+
+    def weights(self, inputs: Shapes) -> Weights:
+        return ()
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        along = axis_of(self.dim, len(output))
+        n = product(output)
+        rows = product(size for axis, size in enumerate(output) if axis != along)
+        return Work(adds=2 * n - rows, comparisons=n - rows, divisions=n, exponentials=n)
+
+    def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
+        along = axis_of(self.dim, len(output))
+        return (tuple(None if axis == along else window for axis, window in enumerate(POINTWISE[len(output)])),)
+
+
+class Dropout(Pointwise, frozen=True):
+    """Zeroes values with probability p while training; at inference, which is what is counted here, it does nothing.
+
+    Source: torch.nn.Dropout; Srivastava et al. (2014).
+    """
+
+    keyword: ClassVar[str] = "dropout"
+
+    p: Probability = 0.5
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        return NO_WORK
+
+
+class DropPath(Pointwise, frozen=True):
+    """Drops a whole branch with probability p while training (stochastic depth); at inference it does nothing.
+
+    Source: Huang et al., Deep Networks with Stochastic Depth (2016); torchvision.ops.StochasticDepth.
+    """
+
+    keyword: ClassVar[str] = "drop_path"
+
+    p: Probability = 0.0
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        return NO_WORK
+
+
+class Identity(Pointwise, frozen=True):
+    """Passes its input on: a name for a place in the network. Source: torch.nn.Identity."""
+
+    keyword: ClassVar[str] = "identity"
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        return NO_WORK

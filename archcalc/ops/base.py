@@ -1,0 +1,188 @@
+"""What an operator is: declared arguments and four facts.
+
+An operator class is a frozen struct whose fields are its arguments (torch's names) and which states
+
+- `output`: the shape rule;
+- `weights`: what is stored, with shape and role;
+- `work`: what is computed for one sample, by class of operation;
+- `windows`: which part of each input one output unit reads, per axis.
+
+Everything else is derived in `analysis/`. Shapes are channels first and leave the batch out: `(3, 224, 224)`.
+Facts are plain arithmetic, never compare sizes and run on every number of `archcalc.numbers`; what can be wrong with
+sizes is said by `check`.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import Meta, Struct
+
+from archcalc.numbers import product
+
+Shape = tuple[int, ...]
+Shapes = tuple[Shape, ...]
+
+Size = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=0)]
+PerAxis = Size | tuple[Size, ...]
+Probability = Annotated[float, Meta(ge=0, le=1)]
+
+Role = Literal["trainable", "statistic"]
+
+# Arguments that a lecture leaves out of a formula while they have the value that changes nothing.
+NEUTRAL = {"dilation": 1, "groups": 1, "output_padding": 0}
+
+
+class Weight(Struct, frozen=True):
+    """A stored array. `statistic` marks what training updates without a gradient (running mean and variance)."""
+
+    name: str
+    shape: Shape
+    role: Role = "trainable"
+
+    @property
+    def count(self) -> int:
+        """Its number of values, multiplied in the lecture's order: kernel · kernel · depth · filters."""
+        return product(reversed(self.shape))
+
+
+Weights = tuple[Weight, ...]
+
+
+class Work(Struct, frozen=True):
+    """What one sample costs, as counts of scalar operations.
+
+    `macs` are the multiply-accumulates of convolutions and matrix products; a mac is two FLOPs. `exponentials` holds
+    every function that is a series in hardware: exp, pow, square root, tanh, erf.
+    """
+
+    macs: int = 0
+    adds: int = 0
+    multiplies: int = 0
+    comparisons: int = 0
+    divisions: int = 0
+    exponentials: int = 0
+
+
+NO_WORK = Work()
+
+
+class Window(Struct, frozen=True):
+    """One output axis follows axis `axis` of the input: unit u reads a window of it.
+
+    The input is first spread out by `upsample` (its units `upsample` apart, nothing in between); on that grid unit u
+    reads `kernel` points, `dilation` apart, from `u·stride − padding` on. A convolution has `upsample` 1; a transposed
+    convolution, an interpolation and an adaptive pooling are windows on the spread grid.
+    """
+
+    axis: int
+    kernel: int = 1
+    stride: int = 1
+    padding: int = 0
+    dilation: int = 1
+    upsample: int = 1
+
+    @property
+    def span(self) -> int:
+        """From the first to the last point read: d·(k − 1) + 1, written so that dilation 1 leaves k."""
+        return self.kernel + (self.kernel - 1) * (self.dilation - 1)
+
+
+class Gap(Struct, frozen=True):
+    """An output axis whose reads have no window form, and why."""
+
+    reason: str
+
+
+# One entry an output axis: a window on an input axis; None where it follows no single input axis but reads whole ones
+# (channels of a convolution, features of a linear layer); a Gap where neither can be said.
+Reads = tuple[Window | None | Gap, ...]
+
+POINTWISE: tuple[Reads, ...] = tuple(tuple(Window(axis) for axis in range(rank)) for rank in range(9))
+"""By rank: every output unit reads the one input unit at its own place."""
+
+
+class Complaint(Struct, frozen=True):
+    """What `check` has against the inputs; `argument` names the argument to point at, if one is to blame."""
+
+    message: str
+    argument: str = ""
+    hint: str = ""
+
+
+class Op(Struct, frozen=True):
+    """Base of all operators. `keyword` is its name in specs; `arity` how many inputs it takes (None: one or more)."""
+
+    keyword: ClassVar[str]
+    arity: ClassVar[int | None] = 1
+
+    def check(self, inputs: Shapes) -> Iterator[Complaint]:
+        """Everything that is wrong with the sizes; nothing when `output` may be asked."""
+        yield from ()
+
+    def output(self, inputs: Shapes) -> Shape:
+        raise NotImplementedError
+
+    def weights(self, inputs: Shapes) -> Weights:
+        raise NotImplementedError
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        raise NotImplementedError
+
+    def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
+        """What one output unit reads, for each input."""
+        raise NotImplementedError
+
+    def notes(self, inputs: Shapes) -> Iterator[str]:
+        """Remarks on arguments that are legal but rarely meant, such as a stride that does not divide."""
+        yield from ()
+
+
+class Pointwise(Op, frozen=True):
+    """Base of operators that keep the shape, have no weights and read each unit at its own place."""
+
+    def output(self, inputs: Shapes) -> Shape:
+        return inputs[0]
+
+    def weights(self, inputs: Shapes) -> Weights:
+        return ()
+
+    def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
+        return (POINTWISE[len(output)],)
+
+
+def spread(value: PerAxis, rank: int) -> tuple[int, ...]:
+    """A per-axis argument on each of `rank` axes: one number stands for all of them."""
+    return value if isinstance(value, tuple) else (value,) * rank
+
+
+def show_shape(shape: Shape) -> str:
+    """`96×55×55`; a scalar is `1`."""
+    return "×".join(str(size) for size in shape) or "1"
+
+
+def needs_rank(inputs: Shapes, ranks: range, what: str) -> Iterator[Complaint]:
+    """A complaint when the (only) input has not one of `ranks` axes."""
+    if len(inputs[0]) not in ranks:
+        yield Complaint(f"{what}, got {show_shape(inputs[0])}")
+
+
+def per_axis_fits(op: Op, rank: int, *arguments: str) -> Iterator[Complaint]:
+    """A complaint for each per-axis argument that has neither one number nor one for each axis."""
+    for name in arguments:
+        value = getattr(op, name)
+        if isinstance(value, tuple) and len(value) != rank:
+            axes = "1 axis" if rank == 1 else f"{rank} axes"
+            yield Complaint(f"{name} has {len(value)} numbers for {axes}", name, f"one number, or {rank}")
+
+
+def axis_of(dim: int, rank: int) -> int:
+    """The position in a shape of torch's `dim`, which counts the batch as 0 and may count from the end."""
+    return dim - 1 if dim > 0 else rank + dim
+
+
+def dim_fits(dim: int, rank: int, argument: str = "dim") -> Iterator[Complaint]:
+    """A complaint when `dim` is the batch or beyond the shape."""
+    if not 0 <= axis_of(dim, rank) < rank or dim == 0:
+        hint = "dim 0 is the batch" if dim == 0 else f"1 to {rank}, or −1 for the last"
+        yield Complaint(f"{argument} {dim} is not an axis of a {rank}-axis shape", argument, hint)

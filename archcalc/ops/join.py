@@ -1,0 +1,129 @@
+"""Operators that join branches: element by element, or side by side."""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from archcalc.numbers import maximum, product, total
+from archcalc.ops.base import (
+    NO_WORK,
+    POINTWISE,
+    Complaint,
+    Gap,
+    Op,
+    Reads,
+    Shape,
+    Shapes,
+    Weights,
+    Window,
+    Work,
+    axis_of,
+    dim_fits,
+    show_shape,
+)
+
+
+class _Elementwise(Op, frozen=True):
+    """What the element-wise joins share: equal shapes, where a size of 1 is stretched to the size of the others."""
+
+    arity: ClassVar[int | None] = None
+
+    def check(self, inputs: Shapes) -> Iterator[Complaint]:
+        ranks = {len(shape) for shape in inputs}
+        stretched = [set(sizes) - {1} for sizes in zip(*inputs, strict=False)]
+        if len(ranks) > 1 or any(len(sizes) > 1 for sizes in stretched):
+            shapes = dict.fromkeys(show_shape(shape) for shape in inputs)
+            yield Complaint(f"{self.keyword} cannot join {' and '.join(shapes)}", hint="the shapes must be equal")
+
+    def output(self, inputs: Shapes) -> Shape:
+        result = inputs[0]
+        for shape in inputs[1:]:
+            result = tuple(a if a is b else maximum(a, b) for a, b in zip(result, shape, strict=True))
+        return result
+
+    def weights(self, inputs: Shapes) -> Weights:
+        return ()
+
+    def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
+        # A stretched axis has one unit, and every output unit reads it: a window of stride 0.
+        return tuple(
+            POINTWISE[len(output)]
+            if shape == output
+            else tuple(Window(axis, stride=int(n == m)) for axis, (n, m) in enumerate(zip(shape, output, strict=True)))
+            for shape in inputs
+        )
+
+
+class Add(_Elementwise, frozen=True):
+    """The sum of all inputs: one addition a value for each input after the first (ResNet's shortcut)."""
+
+    keyword: ClassVar[str] = "add"
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        return Work(adds=product((len(inputs) - 1, *output)))
+
+
+class Mul(_Elementwise, frozen=True):
+    """The product of all inputs: one multiplication a value for each input after the first (a gate)."""
+
+    keyword: ClassVar[str] = "mul"
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        return Work(multiplies=product((len(inputs) - 1, *output)))
+
+
+class Mean(_Elementwise, frozen=True):
+    """The mean of all inputs: additions as in `add`, and one division a value (FractalNet's join)."""
+
+    keyword: ClassVar[str] = "mean"
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        return Work(adds=product((len(inputs) - 1, *output)), divisions=product(output))
+
+
+class Max(_Elementwise, frozen=True):
+    """The largest of all inputs: one comparison a value for each input after the first (maxout)."""
+
+    keyword: ClassVar[str] = "max"
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        return Work(comparisons=product((len(inputs) - 1, *output)))
+
+
+class Concat(Op, frozen=True):
+    """The inputs side by side along `dim` (1: channels); all other sizes are equal. Nothing is computed.
+
+    Source: torch.cat.
+    """
+
+    keyword: ClassVar[str] = "concat"
+    arity: ClassVar[int | None] = None
+
+    dim: int = 1
+
+    def check(self, inputs: Shapes) -> Iterator[Complaint]:
+        wrong = list(dim_fits(self.dim, len(inputs[0])))
+        if not wrong:
+            along = axis_of(self.dim, len(inputs[0]))
+            if len({(len(shape), shape[:along], shape[along + 1 :]) for shape in inputs}) > 1:
+                shapes = dict.fromkeys(show_shape(shape) for shape in inputs)
+                hint = "all other sizes must be equal"
+                wrong.append(Complaint(f"concat along dim {self.dim} cannot join {' and '.join(shapes)}", hint=hint))
+        yield from wrong
+
+    def output(self, inputs: Shapes) -> Shape:
+        along, first = axis_of(self.dim, len(inputs[0])), inputs[0]
+        return (*first[:along], total(shape[along] for shape in inputs), *first[along + 1 :])
+
+    def weights(self, inputs: Shapes) -> Weights:
+        return ()
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        return NO_WORK
+
+    def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
+        along = axis_of(self.dim, len(output))
+        # Which input a unit reads depends on where it lies along the joined axis.
+        joined = Gap("concat joins along this axis: units read one input or another")
+        return tuple(
+            (*(POINTWISE[len(output)][:along]), joined, *(POINTWISE[len(output)][along + 1 :])) for _ in inputs
+        )

@@ -1,0 +1,214 @@
+"""Normalisation, and the per-channel scale that some networks put in its place.
+
+Work is that of inference on one sample. A sum of m numbers is m − 1 additions; a square root counts as an exponential.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
+
+from archcalc.numbers import product
+from archcalc.ops.base import (
+    POINTWISE,
+    Complaint,
+    Op,
+    Pointwise,
+    Reads,
+    Shape,
+    Shapes,
+    Size,
+    Weight,
+    Weights,
+    Work,
+    axis_of,
+    dim_fits,
+    needs_rank,
+    show_shape,
+)
+
+Epsilon = Annotated[float, Meta(ge=0)]
+
+
+class BatchNorm(Pointwise, frozen=True):
+    """Batch normalisation by the running statistics of training: y = x·scale + shift per channel.
+
+    Weights: gamma and beta (with `affine`), running mean and variance (with `track_running_stats`), one a channel. Work:
+    one multiplication and one addition a value; scale and shift are made once, when the weights are loaded.
+    Source: torch.nn.BatchNorm2d; Ioffe and Szegedy, Batch Normalization (2015).
+    """
+
+    keyword: ClassVar[str] = "batchnorm"
+
+    eps: Epsilon = 1e-5
+    affine: bool = True
+    track_running_stats: bool = True
+
+    def weights(self, inputs: Shapes) -> Weights:
+        channels = (inputs[0][0],)
+        affine = (Weight("weight", channels), Weight("bias", channels))
+        running = (Weight("running_mean", channels, "statistic"), Weight("running_var", channels, "statistic"))
+        return (affine if self.affine else ()) + (running if self.track_running_stats else ())
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        return Work(adds=product(output), multiplies=product(output))
+
+
+def standardise(values: int, groups: int, affine: bool) -> Work:
+    """The work of giving `groups` groups mean 0 and variance 1, `values` being the values of them all.
+
+    Per group of m: the mean takes m − 1 additions and a division; the variance m subtractions, m squares, m − 1 additions
+    and a division; 1/√(variance + eps) an addition, a root and a division. Then m multiplications, and with `affine` m
+    more and m additions.
+    """
+    scaled = 2 * values if affine else values
+    return Work(
+        adds=values - groups + values + (values - groups) + groups + (scaled - values),
+        multiplies=values + scaled,
+        divisions=3 * groups,
+        exponentials=groups,
+    )
+
+
+class LayerNorm(Op, frozen=True):
+    """Layer normalisation: mean 0 and variance 1 over the last axes, at each position of the others.
+
+    `normalized_shape` are the sizes normalised over; left out, it is the last axis. `dim: 1` normalises the channels of
+    a channels-first map instead, as ConvNeXt does between its stages. Weights: gamma and beta (with
+    `elementwise_affine`) of the normalised shape.
+    Source: torch.nn.LayerNorm; Ba, Kiros and Hinton, Layer Normalization (2016).
+    """
+
+    keyword: ClassVar[str] = "layernorm"
+
+    normalized_shape: Size | tuple[Size, ...] | None = None
+    dim: int | None = None
+    eps: Epsilon = 1e-5
+    elementwise_affine: bool = True
+    bias: bool = True
+
+    def _axes(self, rank: int) -> tuple[int, ...]:
+        if self.dim is not None:
+            return (axis_of(self.dim, rank),)
+        count = len(self.normalized_shape) if isinstance(self.normalized_shape, tuple) else 1
+        return tuple(range(rank - count, rank))
+
+    def check(self, inputs: Shapes) -> Iterator[Complaint]:
+        shape, given = inputs[0], self.normalized_shape
+        if self.dim is not None:
+            yield from dim_fits(self.dim, len(shape))
+            if given is not None:
+                yield Complaint("layernorm takes either normalized_shape or dim", "normalized_shape")
+        elif given is not None:
+            sizes = given if isinstance(given, tuple) else (given,)
+            if not sizes or shape[-len(sizes) :] != sizes:
+                message = f"normalized_shape {show_shape(sizes)} is not how {show_shape(shape)} ends"
+                yield Complaint(message, "normalized_shape")
+
+    def output(self, inputs: Shapes) -> Shape:
+        return inputs[0]
+
+    def _normalised(self, shape: Shape) -> Shape:
+        return tuple(shape[axis] for axis in self._axes(len(shape)))
+
+    def weights(self, inputs: Shapes) -> Weights:
+        if not self.elementwise_affine:
+            return ()
+        gamma = Weight("weight", self._normalised(inputs[0]))
+        return (gamma, Weight("bias", gamma.shape)) if self.bias else (gamma,)
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        axes = self._axes(len(output))
+        groups = product(size for axis, size in enumerate(output) if axis not in axes)
+        work = standardise(product(output), groups, self.elementwise_affine)
+        if self.elementwise_affine and not self.bias:
+            return Work(work.macs, work.adds - product(output), work.multiplies, 0, work.divisions, work.exponentials)
+        return work
+
+    def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
+        axes = self._axes(len(output))
+        return (tuple(None if axis in axes else window for axis, window in enumerate(POINTWISE[len(output)])),)
+
+
+class GroupNorm(Op, frozen=True):
+    """Group normalisation: each group of channels gets mean 0 and variance 1 over its channels and all positions.
+
+    Weights: gamma and beta (with `affine`), one a channel. `num_groups` equal to the channels is instance normalisation.
+    It reads the whole map: its receptive field is global.
+    Source: torch.nn.GroupNorm; Wu and He, Group Normalization (2018).
+    """
+
+    keyword: ClassVar[str] = "groupnorm"
+
+    num_groups: Size
+    eps: Epsilon = 1e-5
+    affine: bool = True
+
+    def check(self, inputs: Shapes) -> Iterator[Complaint]:
+        if inputs[0][0] % self.num_groups:
+            yield Complaint(f"{self.num_groups} groups do not divide {inputs[0][0]} channels", "num_groups")
+
+    def output(self, inputs: Shapes) -> Shape:
+        return inputs[0]
+
+    def weights(self, inputs: Shapes) -> Weights:
+        channels = (inputs[0][0],)
+        return (Weight("weight", channels), Weight("bias", channels)) if self.affine else ()
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        return standardise(product(output), self.num_groups, self.affine)
+
+    def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
+        return (tuple(None for _ in output),)
+
+
+class LocalResponseNorm(Op, frozen=True):
+    """Local response normalisation across `size` neighbouring channels: y = x/(k + alpha/size·Σ x²)^beta.
+
+    Work per value: a square, `size` − 1 additions (channels beyond the edge count as zeros), a multiplication, an
+    addition, a power and a division. No weights; its window runs over channels, so the receptive field does not grow.
+    Source: torch.nn.LocalResponseNorm; Krizhevsky, Sutskever and Hinton (2012), section 3.3.
+    """
+
+    keyword: ClassVar[str] = "lrn"
+
+    size: Size = 5
+    alpha: float = 1e-4
+    beta: float = 0.75
+    k: float = 1.0
+
+    def check(self, inputs: Shapes) -> Iterator[Complaint]:
+        yield from needs_rank(inputs, range(2, 5), "lrn needs channels and 1 to 3 spatial axes")
+
+    def output(self, inputs: Shapes) -> Shape:
+        return inputs[0]
+
+    def weights(self, inputs: Shapes) -> Weights:
+        return ()
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        n = product(output)
+        return Work(adds=n * self.size, multiplies=2 * n, divisions=n, exponentials=n)
+
+    def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
+        return ((None, *POINTWISE[len(output)][1:]),)
+
+
+class LayerScale(Pointwise, frozen=True):
+    """A learned factor per channel: y = gamma·x along `dim` (1: the channels of a map; −1: the features of tokens).
+
+    Source: Touvron et al., Going deeper with Image Transformers (2021).
+    """
+
+    keyword: ClassVar[str] = "layer_scale"
+
+    dim: int = 1
+
+    def check(self, inputs: Shapes) -> Iterator[Complaint]:
+        yield from dim_fits(self.dim, len(inputs[0]))
+
+    def weights(self, inputs: Shapes) -> Weights:
+        return (Weight("gamma", (inputs[0][axis_of(self.dim, len(inputs[0]))],)),)
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        return Work(multiplies=product(output))

@@ -1,0 +1,50 @@
+"""Operators without inputs: where samples and learned arrays enter the network."""
+
+from typing import ClassVar
+
+from archcalc.ops.base import NO_WORK, Op, Reads, Shape, Shapes, Size, Weight, Weights, Work
+
+
+class Parameter(Op, frozen=True):
+    """A learned array that enters the network: a class token, a table of positions. It takes no input.
+
+    Source: torch.nn.Parameter.
+    """
+
+    keyword: ClassVar[str] = "parameter"
+    arity: ClassVar[int | None] = 0
+
+    shape: tuple[Size, ...]
+
+    def output(self, inputs: Shapes) -> Shape:
+        return self.shape
+
+    def weights(self, inputs: Shapes) -> Weights:
+        return (Weight("weight", self.shape),)
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        return NO_WORK
+
+    def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
+        return ()
+
+
+class Input(Op, frozen=True):
+    """Where samples enter. Specs say it as `input:` and not as a layer."""
+
+    keyword: ClassVar[str] = "input"
+    arity: ClassVar[int | None] = 0
+
+    shape: tuple[Size, ...]
+
+    def output(self, inputs: Shapes) -> Shape:
+        return self.shape
+
+    def weights(self, inputs: Shapes) -> Weights:
+        return ()
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        return NO_WORK
+
+    def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
+        return ()
