@@ -168,7 +168,7 @@ def needs_rank(inputs: Shapes, ranks: range, what: str) -> Iterator[Complaint]:
 
 
 def per_axis_fits(op: Op, rank: int, *arguments: str) -> Iterator[Complaint]:
-    """A complaint for each per-axis argument that has neither one number nor one for each axis."""
+    """A complaint for each per-axis argument that has neither one number nor one (or a pair) for each axis."""
     for name in arguments:
         value = getattr(op, name)
         if isinstance(value, tuple) and len(value) != rank:

@@ -1,0 +1,52 @@
+"""Operations: multiply-accumulates, and all floating-point operations by class."""
+
+from msgspec import Struct
+
+from archcalc.infer import InferredGraph
+from archcalc.ops.base import Work
+
+
+class LayerCost(Struct, frozen=True):
+    """The operations of one layer for the whole batch."""
+
+    name: str
+    work: Work
+    macs: int
+    flops: int
+
+
+class Cost(Struct, frozen=True):
+    """The operations of one forward pass, in all, by class and layer by layer."""
+
+    batch: int
+    layers: tuple[LayerCost, ...]
+    work: Work
+    macs: int
+    flops: int
+
+
+def count_operations(network: InferredGraph, batch: int = 1) -> Cost:
+    """The operations of one forward pass at inference.
+
+    macs are the multiply-accumulates of convolutions and matrix products, bias left out: what papers call FLOPs.
+    flops = 2·macs + additions + multiplications + comparisons + divisions + exponentials. All are proportional to the batch.
+    """
+    layers = []
+    for position, node in enumerate(network.nodes):
+        work = _times(network.work(position), batch)
+        layers.append(LayerCost(node.name, work, work.macs, flops_of(work)))
+    whole = Work(*(sum(counts) for counts in zip(*(_classes(layer.work) for layer in layers), strict=True)))
+    return Cost(batch, tuple(layers), whole, whole.macs, flops_of(whole))
+
+
+def flops_of(work: Work) -> int:
+    """Floating-point operations: a multiply-accumulate is two, everything else one."""
+    return 2 * work.macs + sum(_classes(work)[1:])
+
+
+def _classes(work: Work) -> tuple[int, ...]:
+    return (work.macs, work.adds, work.multiplies, work.comparisons, work.divisions, work.exponentials)
+
+
+def _times(work: Work, batch: int) -> Work:
+    return work if batch == 1 else Work(*(count * batch for count in _classes(work)))

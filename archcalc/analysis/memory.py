@@ -1,0 +1,122 @@
+"""Memory of a forward pass: weights, and activations under three models that are said aloud."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from archcalc.analysis.params import count_params
+from archcalc.infer import InferredGraph
+from archcalc.numbers import product
+from archcalc.ops.base import Reads, Window, Work
+
+Model = Literal["lecture", "all", "peak"]
+MODELS: tuple[Model, ...] = ("lecture", "all", "peak")
+
+DTYPES: dict[str, int] = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}
+"""Data type → bytes a value."""
+
+
+class LayerMemory(Struct, frozen=True):
+    """The output of one layer for the whole batch. `counted` says whether the lecture's model gives it memory of its own."""
+
+    name: str
+    values: int
+    bytes: int
+    counted: bool
+    alive_bytes: int
+
+
+class Alive(Struct, frozen=True):
+    """A tensor that is in memory when memory is fullest."""
+
+    name: str
+    bytes: int
+
+
+class Memory(Struct, frozen=True):
+    """Memory of one forward pass.
+
+    `values` and `activation_bytes` are by `model`. `peak_layer` is the layer that runs when most is alive, `alive` are the
+    tensors that are, in the order they were made, its own output last.
+    """
+
+    model: Model
+    dtype: str
+    batch: int
+    layers: tuple[LayerMemory, ...]
+    weight_bytes: int
+    values: int
+    activation_bytes: int
+    peak_bytes: int
+    peak_layer: str
+    alive: tuple[Alive, ...]
+
+
+def measure_memory(network: InferredGraph, model: Model = "peak", batch: int = 1, dtype: str = "float32") -> Memory:
+    """The memory of one forward pass.
+
+    weight bytes = (params + buffers) · bytes a value. Activations, each output being its values · batch · bytes a value:
+
+    - `lecture`: the input and every output of convolutions, windowed poolings and matrix products; what works on values
+      where they are (activations, normalisation, joins) and global pooling's vector is not counted. The way CS231n's
+      table of VGG-16 counts: 15,237,608 values.
+    - `all`: every output.
+    - `peak`: the most that is alive at once, when layers run in order and an output dies behind its last use:
+      max over layers i of Σ bytes of outputs j ≤ i whose last use is i or later. No output is computed in place.
+    """
+    size = DTYPES[dtype]
+    last = network.graph.last_uses()
+    alive = _alive_bytes([product(shape) * batch * size for shape in network.shapes], last)
+    layers = []
+    for position, (node, shape) in enumerate(zip(network.nodes, network.shapes, strict=True)):
+        values = product(shape) * batch
+        counted = not node.inputs or _owns_its_output(network.work(position), network.windows(position))
+        layers.append(LayerMemory(node.name, values, values * size, counted, alive[position]))
+    peak = max(range(len(layers)), key=alive.__getitem__)
+    tensors = (position for position in range(peak + 1) if last[position] >= peak)
+    params = count_params(network)
+    peak_bytes = alive[peak]
+    values = {
+        "lecture": sum(layer.values for layer in layers if layer.counted),
+        "all": sum(layer.values for layer in layers),
+        "peak": peak_bytes // size,
+    }[model]
+    return Memory(
+        model,
+        dtype,
+        batch,
+        tuple(layers),
+        (params.params + params.buffers) * size,
+        values,
+        values * size,
+        peak_bytes,
+        layers[peak].name,
+        tuple(Alive(layers[position].name, layers[position].bytes) for position in tensors),
+    )
+
+
+def _alive_bytes(sizes: list[int], last: list[int]) -> list[int]:
+    """For each layer what is alive while it runs: its own output and everything made before that it or a later one reads."""
+    dying: list[list[int]] = [[] for _ in sizes]
+    for position, end in enumerate(last):
+        if end < len(sizes):
+            dying[end].append(position)
+    alive, now = [], 0
+    for position, size in enumerate(sizes):
+        now += size
+        alive.append(now)
+        now -= sum(sizes[dead] for dead in dying[position])
+    return alive
+
+
+def _owns_its_output(work: Work, windows: tuple[Reads, ...]) -> bool:
+    """Whether a layer computes something new from neighbours: it has products, or work over a window of its own."""
+    if work.macs:
+        return True
+    slides = any(isinstance(entry, Window) and not _stays(entry) for reads in windows for entry in reads)
+    return slides and work != Work()
+
+
+def _stays(window: Window) -> bool:
+    """Whether units are read one by one, each at its own place or stretched over an axis."""
+    return window.kernel == 1 and window.upsample == 1 and window.stride in (0, 1)

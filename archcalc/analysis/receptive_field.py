@@ -1,0 +1,245 @@
+"""Receptive fields: which part of the input a unit of each layer can see, exact on any graph.
+
+Units of a layer lie on the input at regular steps. Unit u of a layer sees the input positions from u·stride + low to u·stride + high on
+an axis; a layer that reads `kernel` units, `dilation` apart, from position u·s − p of the layer before it sees
+
+    stride' = stride·s        low' = low − stride·p        high' = high + stride·(span − 1 − p)
+
+so that size' = size + (span − 1)·stride and padding' = padding + p·stride, with size = high − low + 1 and padding = −low:
+Araujo, Norris and Sim, Computing Receptive Fields of Convolutional Neural Networks (Distill, 2019). Where ways join, a unit
+sees the union of what it sees along each. Where inputs are spread out (transposed convolution, interpolation, adaptive
+pooling), the pattern repeats only every few units: lows and highs are then kept for each unit of a period.
+"""
+
+from fractions import Fraction
+from math import gcd, lcm
+
+from msgspec import Struct
+
+from archcalc.infer import InferredGraph
+from archcalc.ops.base import Gap, Reads, Window
+
+MAX_PERIOD = 4096
+
+
+class Field(Struct, frozen=True):
+    """What units of a layer see of one axis of the input.
+
+    Unit m·period + i sees from m·step + lows[i] to m·step + highs[i]; `period` is 1 unless an input was spread out.
+    `axis` is the layer's axis that runs along this axis of the input.
+    """
+
+    axis: int
+    step: int
+    lows: tuple[int, ...]
+    highs: tuple[int, ...]
+
+    @property
+    def period(self) -> int:
+        return len(self.lows)
+
+    @property
+    def size(self) -> int:
+        """The number of input positions from the first to the last seen; the largest, where units differ."""
+        return max(high - low for low, high in zip(self.lows, self.highs, strict=True)) + 1
+
+    @property
+    def smallest(self) -> int:
+        return min(high - low for low, high in zip(self.lows, self.highs, strict=True)) + 1
+
+    @property
+    def stride(self) -> Fraction:
+        """Input positions from one unit to the next: a fraction behind an upsampling."""
+        return Fraction(self.step, self.period)
+
+    @property
+    def padding(self) -> int:
+        """How far unit 0 begins before the input: the effective padding."""
+        return -self.lows[0]
+
+    @property
+    def centre(self) -> Fraction:
+        """Where unit 0 looks: (low + high)/2."""
+        return Fraction(self.lows[0] + self.highs[0], 2)
+
+
+class Global(Struct, frozen=True):
+    """Every unit sees the whole axis: behind global pooling, flatten, linear layers and attention."""
+
+
+class Nothing(Struct, frozen=True):
+    """The layer does not depend on the input: a learned parameter."""
+
+
+Seen = Field | Global | Nothing | Gap
+"""What a layer sees of one axis of the input; a Gap where it cannot be said, and why."""
+
+
+class Way(Struct, frozen=True):
+    """One of the ways that join at a merge: the layer it comes through and what that sees."""
+
+    layer: str
+    size: int
+    stride: Fraction
+    padding: int
+    centre: Fraction
+
+
+class Misalignment(Struct, frozen=True):
+    """A merge whose ways disagree on an axis: units at the same place look at different places of the input.
+
+    `offset` is how far the centres of unit 0 lie apart; `same_stride` whether that stays so for all units.
+    """
+
+    merge: str
+    axis: int
+    ways: tuple[Way, ...]
+    offset: Fraction
+    same_stride: bool
+
+
+class LayerField(Struct, frozen=True):
+    """What a layer sees of each spatial axis of the input."""
+
+    name: str
+    axes: tuple[Seen, ...]
+
+
+class ReceptiveFields(Struct, frozen=True):
+    """The receptive fields of all layers, the misaligned merges, and the last layer that has a field of its own."""
+
+    layers: tuple[LayerField, ...]
+    misaligned: tuple[Misalignment, ...]
+
+    @property
+    def last(self) -> LayerField | None:
+        """The last layer before everything is global: the field that papers quote for a network."""
+        return next(
+            (layer for layer in reversed(self.layers) if any(isinstance(seen, Field) for seen in layer.axes)), None
+        )
+
+
+def receptive_fields(network: InferredGraph) -> ReceptiveFields:
+    """The receptive field of every layer on every spatial axis of the input: the formula and its source stand above."""
+    rank = len(network.input_shape) - 1
+    layers: list[LayerField] = []
+    misaligned: list[Misalignment] = []
+    for position, node in enumerate(network.nodes):
+        if not node.inputs:
+            entry = node.op.keyword == "input"
+            axes: tuple[Seen, ...] = tuple(input_field(axis + 1) if entry else Nothing() for axis in range(rank))
+            layers.append(LayerField(node.name, axes))
+            continue
+        windows = network.windows(position)
+        found: list[Seen] = []
+        for axis in range(rank):
+            ways = [follow(layers[i].axes[axis], reads) for i, reads in zip(node.inputs, windows, strict=True)]
+            seen, misfit = _join(ways, node.name, axis, [network.nodes[i].name for i in node.inputs])
+            found.append(seen)
+            misaligned += [misfit] if misfit else []
+        layers.append(LayerField(node.name, tuple(found)))
+    return ReceptiveFields(tuple(layers), tuple(misaligned))
+
+
+def input_field(axis: int) -> Field:
+    """What the input sees of itself: each unit one position."""
+    return Field(axis, 1, (0,), (0,))
+
+
+def follow(seen: Seen, reads: Reads) -> Seen:
+    """What a layer sees through one of its inputs, of which `seen` is known."""
+    if not isinstance(seen, Field):
+        return seen
+    for axis, entry in enumerate(reads):
+        if isinstance(entry, Window) and entry.axis == seen.axis:
+            return through(seen, entry, axis)
+    return next((entry for entry in reads if isinstance(entry, Gap)), Global())
+
+
+def through(field: Field, window: Window, axis: int) -> Field | Gap:
+    """The field of units that read a window of units with a known field; `axis` is theirs."""
+    if field.period == 1 and window.upsample == 1:
+        low = field.lows[0] - field.step * window.padding
+        high = field.highs[0] + field.step * (window.span - 1 - window.padding)
+        return Field(axis, field.step * window.stride, (low,), (high,))
+    return _through_spread(field, window, axis)
+
+
+def _through_spread(field: Field, window: Window, axis: int) -> Field | Gap:
+    """As `through`, unit by unit over one period: u reads what lies from ⌈(u·s − p)/f⌉ to ⌊(u·s − p + span − 1)/f⌋."""
+    spread = field.period * window.upsample
+    shared = gcd(window.stride, spread) or spread
+    period = spread // shared
+    if period > MAX_PERIOD:
+        return Gap(f"its pattern repeats only every {period} units")
+    lows, highs = [], []
+    for unit in range(period):
+        start = unit * window.stride - window.padding
+        first, last = -(-start // window.upsample), (start + window.span - 1) // window.upsample
+        if first > last:
+            return Gap("some units read nothing: the kernel is smaller than the stride")
+        # Fields begin and end in the order of units but for a period: look at one from either end.
+        begin = range(first, min(last, first + field.period) + 1)
+        end = range(max(first, last - field.period), last + 1)
+        lows.append(min(u // field.period * field.step + field.lows[u % field.period] for u in begin))
+        highs.append(max(u // field.period * field.step + field.highs[u % field.period] for u in end))
+    return _shortest(Field(axis, field.step * (window.stride // shared), tuple(lows), tuple(highs)))
+
+
+def _shortest(field: Field) -> Field:
+    """The same field with the shortest period that tells it."""
+    for period in range(1, field.period):
+        if field.period % period or field.step % (field.period // period):
+            continue
+        step = field.step // (field.period // period)
+        if all(
+            field.lows[i] == field.lows[i % period] + i // period * step
+            and field.highs[i] == field.highs[i % period] + i // period * step
+            for i in range(field.period)
+        ):
+            return Field(field.axis, step, field.lows[:period], field.highs[:period])
+    return field
+
+
+def _join(ways: list[Seen], merge: str, axis: int, producers: list[str]) -> tuple[Seen, Misalignment | None]:
+    """The union of what is seen along all ways, and what they disagree about."""
+    if len(ways) == 1:
+        return ways[0], None
+    seeing = [(way, name) for way, name in zip(ways, producers, strict=True) if not isinstance(way, Nothing)]
+    fields = [way for way, _ in seeing if isinstance(way, Field)]
+    if len(fields) < len(seeing):
+        gaps = (way for way, _ in seeing if isinstance(way, Gap))
+        return next(gaps, Global()), None
+    if not fields:
+        return Nothing(), None
+    if len({field.axis for field in fields}) > 1:
+        return Gap("axes are exchanged on one way only"), None
+    same_stride = len({field.stride for field in fields}) == 1
+    union: Seen = _union(fields) if same_stride else Gap(f"ways of different strides meet at {merge}")
+    centres = [field.centre for field in fields]
+    offset = max(centres) - min(centres)
+    if same_stride and not offset:
+        return union, None
+    told = dict.fromkeys(
+        Way(name, way.size, way.stride, way.padding, way.centre)
+        for way, name in zip(fields, (n for _, n in seeing), strict=True)
+    )
+    return union, Misalignment(merge, axis, tuple(told), offset, same_stride)
+
+
+def _union(fields: list[Field]) -> Field:
+    """From the first position any of them sees to the last; all have one stride, so a common period exists."""
+    period = lcm(*(field.period for field in fields))
+    spread = [_repeated(field, period) for field in fields]
+    lows = tuple(min(field.lows[i] for field in spread) for i in range(period))
+    highs = tuple(max(field.highs[i] for field in spread) for i in range(period))
+    return _shortest(Field(fields[0].axis, spread[0].step, lows, highs))
+
+
+def _repeated(field: Field, period: int) -> Field:
+    if field.period == period:
+        return field
+    times = period // field.period
+    lows = tuple(low + turn * field.step for turn in range(times) for low in field.lows)
+    highs = tuple(high + turn * field.step for turn in range(times) for high in field.highs)
+    return Field(field.axis, field.step * times, lows, highs)

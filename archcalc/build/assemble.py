@@ -1,0 +1,457 @@
+"""Program → Graph: blocks and repeats written out, arguments evaluated, references resolved."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from archcalc.build.arguments import arguments_of, decode
+from archcalc.build.names import Cursor, Member, Reference, Scope, unknown_name
+from archcalc.build.program import (
+    BlockStep,
+    BranchStep,
+    LoopStep,
+    OpStep,
+    Program,
+    ProgramStep,
+    compile_spec,
+    is_required,
+)
+from archcalc.errors import Problem, Span, SpecError, did_you_mean, printable
+from archcalc.graph import Graph, Node
+from archcalc.ops.activation import Identity
+from archcalc.ops.base import Op
+from archcalc.ops.source import Input
+from archcalc.spec.expressions import Evaluator
+from archcalc.spec.schema import Call, Spec, expression_of, is_layer_name
+from archcalc.spec.tree import Scalar, Sequence, Tree, plain
+
+MAX_LAYERS = 250_000
+MAX_LEVELS = 150
+
+Names = dict[str, Any]
+
+
+class Overrides(Struct, frozen=True):
+    """What `--set` changes: values of `vars`, arguments of layers by full name, and the input shape."""
+
+    variables: Mapping[str, Tree] = {}
+    arguments: Mapping[tuple[str, str], Tree] = {}
+    input: tuple[int, ...] | None = None
+
+
+class Assembly(Struct, frozen=True):
+    """A graph and what is wrong with its spec; `broken` are nodes that only stand in for a layer that cannot be read."""
+
+    graph: Graph
+    problems: tuple[Problem, ...]
+    broken: frozenset[int]
+
+
+def build(spec: Spec, overrides: Overrides = Overrides()) -> Graph:  # noqa: B008 - frozen
+    """The graph of a spec. Raises SpecError with all problems in the order of the text."""
+    assembly = assemble(spec, overrides)
+    if assembly.problems:
+        raise SpecError(assembly.problems)
+    return assembly.graph
+
+
+def assemble(spec: Spec, overrides: Overrides = Overrides()) -> Assembly:  # noqa: B008 - frozen
+    """The graph of a spec as far as it can be read, with what cannot: for callers that collect further problems."""
+    evaluator = Evaluator()
+    program, problems = compile_spec(spec, evaluator)
+    names = _variables(spec, overrides, evaluator, problems)
+    shape = overrides.input or _input_shape(spec, names, evaluator, problems)
+    expansion = _Expansion(spec, program, evaluator, names, problems)
+    expansion.run_all(Input(shape))
+    graph = Graph(spec.name, tuple(expansion.finish()))
+    graph = _with_arguments(graph, overrides, problems)
+    return Assembly(graph, tuple(_first_of_each_place(problems)), frozenset(expansion.broken))
+
+
+def _variables(spec: Spec, overrides: Overrides, evaluator: Evaluator, problems: list[Problem]) -> Names:
+    names: Names = {}
+    for name in overrides.variables:
+        if name not in spec.variables:
+            hint = did_you_mean(name, spec.variables) or f"'{spec.name}' has no vars"
+            problems.append(
+                Problem(f"there is no variable '{printable(name, 40)}'", overrides.variables[name].span, hint)
+            )
+    for name, tree in {**spec.variables, **overrides.variables}.items():
+        try:
+            names[name] = evaluate(tree, names, evaluator)
+        except SpecError as error:
+            problems += error.problems
+    return names
+
+
+def _input_shape(spec: Spec, names: Names, evaluator: Evaluator, problems: list[Problem]) -> tuple[int, ...]:
+    if spec.input is None:
+        return (1,)  # that it is missing has been said
+    try:
+        value = evaluate(spec.input, names, evaluator)
+    except SpecError as error:
+        problems += error.problems
+        return (1,)
+    if isinstance(value, str):
+        value = [int(size) if size.isascii() and size.isdigit() else size for size in value.lower().split("x")]
+    argument = arguments_of(Input)["shape"]
+    shape, problem = decode(argument, value, spec.input.span)
+    if problem or not shape or len(shape) > 8:
+        hint = "such as [3, 224, 224]"
+        problems.append(
+            Problem("input is the shape of one sample, channels first, without the batch", spec.input.span, hint)
+        )
+        return (1,)
+    return tuple(shape)
+
+
+def evaluate(tree: Tree, names: Names, evaluator: Evaluator) -> Any:
+    """A value with its expressions worked out. Raises SpecError."""
+    if isinstance(tree, Scalar):
+        expression = expression_of(tree)
+        return tree.value if expression is None else evaluator.evaluate(expression, names)
+    if isinstance(tree, Sequence):
+        return [evaluate(item, names, evaluator) for item in tree.items]
+    return {key: evaluate(value, names, evaluator) for key, value in tree.entries.items()}
+
+
+def _first_of_each_place(problems: list[Problem]) -> list[Problem]:
+    """What a loop finds wrong at one place is said once; then in the order of the text."""
+    seen: dict[object, Problem] = {}
+    for problem in problems:
+        seen.setdefault(problem.span or problem, problem)
+    return list(seen.values())
+
+
+class _Draft(Struct):
+    """A node whose inputs may still be names."""
+
+    op: Op
+    inputs: tuple[Cursor, ...]
+    call: Call | None
+    member: Member
+    scope: Scope
+    shares: Reference | None = None
+
+
+class _Beyond(Exception):  # noqa: N818 - not an error that anyone sees
+    """The network has grown beyond every bound; what is wrong has been noted."""
+
+
+class _Expansion:
+    """The writing out of one program. Mutable while it runs, and dropped then."""
+
+    def __init__(
+        self, spec: Spec, program: Program, evaluator: Evaluator, variables: Names, problems: list[Problem]
+    ) -> None:
+        self.spec = spec
+        self.program = program
+        self.evaluator = evaluator
+        self.variables = variables
+        self.problems = problems
+        self.drafts: list[_Draft] = []
+        self.scopes: list[Scope] = []
+        self.broken: set[int] = set()
+        self.written = 0
+        self.level = 0
+
+    def run_all(self, source: Input) -> None:
+        root = Scope(None, 0)
+        self.scopes.append(root)
+        self.drafts.append(_Draft(source, (), None, Member("input", "input", 0), root))
+        try:
+            self._run(self.program.steps, 0, root, self.variables)
+        except _Beyond:
+            return
+        if len(self.drafts) == 1 and not self.problems:
+            self.problems.append(Problem(f"{self.spec.source.name} has no layers"))
+
+    def _run(self, steps: tuple[ProgramStep, ...], cursor: Cursor, scope: Scope, names: Names) -> Cursor:
+        for step in steps:
+            if isinstance(step, LoopStep):
+                cursor = self._loop(step, cursor, scope, names)
+                continue
+            call = step.call
+            self._count(call.span)
+            if call.when is not None and not self._condition(call.when, names):
+                continue
+            if isinstance(step, OpStep):
+                cursor = self._layer(step, cursor, scope, names)
+            else:
+                cursor = self._block(step, cursor, scope, names)
+        scope.last = cursor
+        return cursor
+
+    def _count(self, span: Span, more: int = 1) -> None:
+        self.written += more
+        if self.written > MAX_LAYERS:
+            message = f"the network grows beyond {MAX_LAYERS:,} layers here"
+            self.problems.append(Problem(message, span, "is a repeat or a recursion without end?"))
+            raise _Beyond
+
+    def _descend(self, span: Span, what: str) -> None:
+        self.level += 1
+        if self.level > MAX_LEVELS:
+            message = f"{what} stands in itself, or in others, more than {MAX_LEVELS} levels deep"
+            self.problems.append(Problem(message, span, "a block that calls itself needs an 'if' that ends it"))
+            raise _Beyond
+
+    def _value(self, tree: Tree, names: Names) -> Any:
+        """The value of a tree; None, with the problem noted, when it has none."""
+        try:
+            return evaluate(tree, names, self.evaluator)
+        except SpecError as error:
+            self.problems += error.problems
+            return None
+
+    def _condition(self, tree: Tree, names: Names) -> bool:
+        value = self._value(tree, names)
+        if value is not None and not isinstance(value, (bool, int)):
+            self.problems.append(Problem("if is true or false", tree.span, f"this is {printable(str(value), 40)}"))
+        return bool(value)
+
+    def _times(self, tree: Tree, names: Names) -> int:
+        value = self._value(tree, names)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            if value is not None:
+                hint = f"this is {printable(str(value), 40)}"
+                self.problems.append(Problem("repeat is a whole number from 0", tree.span, hint))
+            return 0
+        return value
+
+    def _name(self, tree: Tree | None, names: Names) -> str:
+        """The name a layer is given; empty where it is given none."""
+        if tree is None:
+            return ""
+        value = self._value(tree, names)
+        name = str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+        if value is not None and not is_layer_name(name):
+            hint = "letters, digits, _, - and /, no dots"
+            self.problems.append(Problem(f"'{printable(str(value), 40)}' is not a name for a layer", tree.span, hint))
+            return ""
+        return name
+
+    def _references(self, tree: Tree, scope: Scope, names: Names) -> tuple[Reference, ...]:
+        items = tree.items if isinstance(tree, Sequence) else [tree]
+        found = []
+        for item in items:
+            value = self._value(item, names)
+            if isinstance(value, (str, int)) and not isinstance(value, bool):
+                found.append(Reference(str(value), scope, item.span))
+            elif value is not None:
+                self.problems.append(Problem("inputs are names of layers", item.span, f"this is {plain(item)}"))
+        return tuple(found)
+
+    def _flow(self, call: Call, cursor: Cursor, scope: Scope, names: Names) -> Cursor:
+        """What flows into a block or into branches: what `inputs` names, else what flowed so far."""
+        if call.inputs is None:
+            return cursor
+        references = self._references(call.inputs, scope, names)
+        if len(references) != 1:
+            self.problems.append(Problem("one input can flow into branches or a block", call.inputs.span))
+            return cursor
+        return references[0]
+
+    def _layer(self, step: OpStep, cursor: Cursor, scope: Scope, names: Names) -> Cursor:
+        call = step.call
+        inputs: tuple[Cursor, ...]
+        if step.branches is not None:
+            inputs = self._branches(step.branches, self._flow(call, cursor, scope, names), scope, names)
+            if len(inputs) == 1 and any(b.branch.when is not None or b.branch.count is not None for b in step.branches):
+                return inputs[0]  # a join whose conditions leave it one branch is that branch
+            if not inputs:
+                self.problems.append(Problem(f"{call.keyword} is left without a branch", call.span))
+        elif call.inputs is not None:
+            inputs = self._references(call.inputs, scope, names)
+        else:
+            inputs = () if step.op.arity == 0 else (cursor,)
+        op = step.fixed if step.fixed is not None else self._operator(step, names)
+        if op is None or not self._arity_fits(step, inputs):
+            self.broken.add(len(self.drafts))
+            op, inputs = Identity(), inputs[:1] or (cursor,)
+        member = Member(self._name(call.name, names), call.keyword, len(self.drafts))
+        problem = scope.add(member, call.name.span if call.name else call.span)
+        self.problems += [problem] if problem else []
+        shares = self._references(call.shares, scope, names) if call.shares is not None else ()
+        self.drafts.append(_Draft(op, inputs, call, member, scope, shares[0] if shares else None))
+        return member.position
+
+    def _arity_fits(self, step: OpStep, inputs: tuple[Cursor, ...]) -> bool:
+        arity, call = step.op.arity, step.call
+        if arity is None or arity == len(inputs):
+            return True
+        count = "no input" if arity == 0 else "1 input" if arity == 1 else f"{arity} inputs"
+        span = call.inputs.span if call.inputs is not None else call.span
+        self.problems.append(Problem(f"{call.keyword} takes {count}, got {len(inputs)}", span))
+        return False
+
+    def _operator(self, step: OpStep, names: Names) -> Op | None:
+        """The operator with its expressions worked out; None, with the problems noted, when an argument is wrong."""
+        arguments = dict(step.constants)
+        wrong = len(self.problems)
+        for argument, tree in step.dynamic:
+            try:
+                value = evaluate(tree, names, self.evaluator)
+            except SpecError as error:
+                self.problems += error.problems
+                continue
+            arguments[argument.name], problem = decode(argument, value, tree.span)
+            self.problems += [problem] if problem else []
+        whole = len(self.problems) == wrong and len(arguments) == len(step.constants) + len(step.dynamic)
+        try:
+            return step.op(**arguments) if whole else None
+        except TypeError:
+            return None  # a required argument is missing, which the compiler has said
+
+    def _branches(
+        self, branches: tuple[BranchStep, ...], cursor: Cursor, scope: Scope, names: Names
+    ) -> tuple[Cursor, ...]:
+        ends: list[Cursor] = []
+        for step in branches:
+            branch = step.branch
+            self._descend(branch.span, "a branch")
+            times = 1 if branch.count is None else self._times(branch.count, names)
+            for index in range(times):
+                inner = {**names, branch.index: index} if branch.index else names
+                self._count(branch.span)
+                if branch.when is None or self._condition(branch.when, inner):
+                    ends.append(self._run(step.steps, cursor, scope, inner))
+            self.level -= 1
+        return tuple(ends)
+
+    def _block(self, step: BlockStep, cursor: Cursor, scope: Scope, names: Names) -> Cursor:
+        call, block = step.call, self.spec.blocks[step.block]
+        self._descend(call.span, f"block '{block.name}'")
+        inner: Names = dict(self.variables)
+        for name, default in block.arguments.items():
+            if name in call.arguments:
+                inner[name] = self._value(call.arguments[name], names)
+            elif not is_required(default):
+                inner[name] = self._value(default, inner)
+        within = Scope(scope, self._flow(call, cursor, scope, names))
+        self._open(within, Member(self._name(call.name, names), call.keyword, scope=within), scope, call.span)
+        cursor = self._run(self.program.blocks[block.name], within.entry, within, inner)
+        self.level -= 1
+        return cursor
+
+    def _open(self, within: Scope, member: Member, scope: Scope, span: Span) -> None:
+        self.scopes.append(within)
+        problem = scope.add(member, span)
+        self.problems += [problem] if problem else []
+
+    def _loop(self, step: LoopStep, cursor: Cursor, scope: Scope, names: Names) -> Cursor:
+        repeat = step.repeat
+        if repeat.when is not None and not self._condition(repeat.when, names):
+            return cursor
+        times = self._times(repeat.count, names)
+        if times > MAX_LAYERS:
+            self._count(repeat.count.span, times)
+        self._descend(repeat.span, "a repeat")
+        for index in range(times):
+            self._count(repeat.span)
+            inner = {**names, repeat.index: index} if repeat.index else names
+            if not repeat.scoped:
+                cursor = self._run(step.steps, cursor, scope, inner)
+                continue
+            within = Scope(scope, scope.entry)
+            self._open(within, self._loop_member(step, within, inner), scope, repeat.span)
+            cursor = self._run(step.steps, cursor, within, inner)
+        self.level -= 1
+        return cursor
+
+    def _loop_member(self, step: LoopStep, within: Scope, names: Names) -> Member:
+        """One turn of a repeat: called by its expression, or numbered behind its name or a telling index (`stage0`)."""
+        repeat = step.repeat
+        if repeat.name is not None:
+            name = self._name(repeat.name, names)
+            if expression_of(repeat.name) is not None:
+                return Member(name, repeat.index, scope=within, numbered=True)
+            return Member("", name, scope=within, numbered=True)
+        return Member("", repeat.index if len(repeat.index) > 1 else "", scope=within, numbered=True)
+
+    def finish(self) -> list[Node]:
+        """The nodes, with the names that nobody gave and the positions that names mean."""
+        for scope in self.scopes:
+            scope.settle()
+        nodes = []
+        for position, draft in enumerate(self.drafts):
+            inputs = tuple(self._resolve(cursor, position) for cursor in draft.inputs)
+            shares = None if draft.shares is None else self._resolve(draft.shares, position)
+            name = draft.scope.path + draft.member.name
+            call = draft.call
+            span, spans = (None, {}) if call is None else (call.span, call.spans)
+            nodes.append(Node(name, draft.op, inputs, span, spans, shares))
+        return nodes
+
+    def _resolve(self, cursor: Cursor, position: int) -> int:
+        """The position that a cursor means; `input`, with the problem noted, where it means nothing before `position`."""
+        asked = cursor
+        while isinstance(cursor, Reference):
+            found = cursor.scope.find(cursor.name)
+            if found is None:
+                self.problems.append(unknown_name(cursor))
+                self.broken.add(position)
+                return 0
+            cursor = found
+        if isinstance(asked, Reference) and cursor >= position:
+            self.problems.append(self._loops_back(asked, cursor, position))
+            self.broken.add(position)
+            return 0
+        return cursor
+
+    def _loops_back(self, reference: Reference, target: int, position: int) -> Problem:
+        """Why a layer cannot read one that is written later: it would wait for itself, or the order is wrong."""
+        name = printable(reference.name, 60)
+        if target == position:
+            return Problem(f"'{name}' reads itself: a cycle", reference.span)
+        way = self._way(position, target)
+        if way is not None:
+            names = [self.drafts[step].member.name for step in [*way, position]]
+            return Problem(f"a cycle: {' → '.join(names)}", reference.span, f"'{name}' needs this layer")
+        line = self.drafts[target].call
+        hint = f"it is written at line {line.span.line}" if line else ""
+        return Problem(f"'{name}' comes later: a layer reads only earlier ones", reference.span, hint)
+
+    def _way(self, start: int, end: int) -> list[int] | None:
+        """A chain of layers from `start` to `end`, each of which reads the one before it."""
+        before: dict[int, int] = {start: start}
+        for position in range(start + 1, end + 1):
+            for cursor in self.drafts[position].inputs:
+                if isinstance(cursor, int) and cursor in before and cursor != position:
+                    before.setdefault(position, cursor)
+        if end not in before:
+            return None
+        way = [end]
+        while way[-1] != start:
+            way.append(before[way[-1]])
+        return way[::-1]
+
+
+def _with_arguments(graph: Graph, overrides: Overrides, problems: list[Problem]) -> Graph:
+    """The graph with the arguments that `--set layer.argument=value` changes."""
+    if not overrides.arguments:
+        return graph
+    nodes, index = list(graph.nodes), graph.index()
+    for (name, argument), tree in overrides.arguments.items():
+        if name not in index:
+            hint = did_you_mean(name, index) or "vars.NAME, or LAYER.ARGUMENT"
+            problems.append(Problem(f"'{graph.name}' has no layer '{printable(name, 60)}'", tree.span, hint))
+            continue
+        node = nodes[index[name]]
+        declared = arguments_of(type(node.op))
+        if argument not in declared:
+            hint = did_you_mean(argument, declared) or f"{node.op.keyword} has none"
+            message = f"{node.op.keyword} has no argument '{printable(argument, 40)}'"
+            problems.append(Problem(message, tree.span, hint))
+            continue
+        value, problem = decode(declared[argument], plain(tree), tree.span)
+        if problem:
+            problems.append(problem)
+            continue
+        op = msgspec.structs.replace(node.op, **{argument: value})
+        nodes[index[name]] = Node(node.name, op, node.inputs, node.span, node.spans, node.shares)
+    return Graph(graph.name, tuple(nodes))

@@ -1,0 +1,107 @@
+"""Names of layers: the scopes that blocks and repeats open, the names nobody wrote, and the layers that names mean."""
+
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from archcalc.errors import Problem, Span, did_you_mean, printable
+
+INPUT = "input"
+
+
+class Reference(Struct, frozen=True):
+    """A layer by the name that stands in the text, seen from `scope`."""
+
+    name: str
+    scope: "Scope"
+    span: Span
+
+
+Cursor: TypeAlias = int | Reference
+"""What flows into a layer: a position, or a name that is looked up when all names are known."""
+
+
+class Member(Struct):
+    """A layer (`position`) or a scope in a scope, with the name it was given or the word to make one from."""
+
+    name: str
+    word: str
+    position: int = -1
+    scope: "Scope | None" = None
+    numbered: bool = False
+
+
+class Scope:
+    """A level of names. `entry` is what flows into a block; a repeat hands that of its block on."""
+
+    def __init__(self, parent: "Scope | None", entry: Cursor) -> None:
+        self.parent = parent
+        self.entry = entry
+        self.members: list[Member] = []
+        self.spans: dict[str, Span | None] = {}
+        self.last: Cursor = entry
+        self.path = ""
+        self.named: dict[str, Member] = {}
+
+    def add(self, member: Member, span: Span | None) -> Problem | None:
+        """Take a member in; a problem if its name is taken here."""
+        self.members.append(member)
+        if not member.name:
+            return None
+        if member.name in self.spans or member.name == INPUT:
+            first = self.spans.get(member.name)
+            details = (f"first at line {first.line}",) if first else ()
+            return Problem(f"the name '{member.name}' is taken", span, "", details)
+        self.spans[member.name] = span
+        return None
+
+    def settle(self) -> None:
+        """Name what has no name: the word for the first, word2, word3, … after it; repeats count from 0."""
+        counts: dict[str, int] = {}
+        taken = set(self.spans)
+        for member in self.members:
+            if not member.name:
+                count = counts.get(member.word, -1 if member.numbered else 0)
+                while True:
+                    count += 1
+                    name = f"{member.word}{count}" if member.numbered or count > 1 else member.word
+                    if name not in taken:
+                        break
+                counts[member.word] = count
+                member.name = name
+                taken.add(name)
+            self.named.setdefault(member.name, member)
+            if member.scope is not None:
+                member.scope.path = f"{self.path}{member.name}."
+
+    def find(self, name: str) -> Cursor | None:
+        """The layer that a name means here: in this scope, else in the ones around it; a scope means its last layer."""
+        first, *rest = name.split(".")
+        scope: Scope | None = self
+        while scope is not None:
+            if first == INPUT and not rest:
+                return scope.entry
+            if first in scope.named:
+                return _inside(scope.named[first], rest)
+            scope = scope.parent
+        return None
+
+    def visible(self) -> list[str]:
+        """All names that can be said here."""
+        names = [] if self.parent is None else self.parent.visible()
+        return [*names, *self.named]
+
+
+def _inside(member: Member, rest: list[str]) -> Cursor | None:
+    for name in rest:
+        found = None if member.scope is None else member.scope.named.get(name)
+        if found is None:
+            return None
+        member = found
+    return member.position if member.scope is None else member.scope.last
+
+
+def unknown_name(reference: Reference) -> Problem:
+    """What to say when nothing has the name of a reference."""
+    hint = did_you_mean(reference.name, reference.scope.visible())
+    return Problem(f"there is no layer '{printable(reference.name, 60)}'", reference.span, hint)

@@ -1,0 +1,167 @@
+"""Spec → program: every layer looked up and its arguments checked once, however often a loop will write it."""
+
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+from msgspec import Struct
+
+from archcalc.build.arguments import Argument, arguments_of, decode
+from archcalc.errors import Problem, did_you_mean, printable
+from archcalc.ops import OPS
+from archcalc.ops.base import Op
+from archcalc.spec.expressions import Evaluator
+from archcalc.spec.schema import REQUIRED, RESERVED, Block, Branch, Call, Repeat, Spec, Step, expression_of
+from archcalc.spec.tree import Mapping, Scalar, Sequence, Tree, plain
+
+
+class OpStep(Struct, frozen=True):
+    """A layer that is an operator; `fixed` where no argument has an expression, so that all its copies are one."""
+
+    call: Call
+    op: type[Op]
+    constants: dict[str, Any]
+    dynamic: tuple[tuple[Argument, Tree], ...]
+    fixed: Op | None
+    branches: tuple["BranchStep", ...] | None
+
+
+class BranchStep(Struct, frozen=True):
+    branch: Branch
+    steps: tuple["ProgramStep", ...]
+
+
+class BlockStep(Struct, frozen=True):
+    call: Call
+    block: str
+
+
+class LoopStep(Struct, frozen=True):
+    repeat: Repeat
+    steps: tuple["ProgramStep", ...]
+
+
+ProgramStep: TypeAlias = OpStep | BlockStep | LoopStep
+
+
+class Program(Struct, frozen=True):
+    steps: tuple[ProgramStep, ...]
+    blocks: dict[str, tuple[ProgramStep, ...]]
+
+
+def compile_spec(spec: Spec, evaluator: Evaluator) -> tuple[Program, list[Problem]]:
+    """The program of a spec and everything in its layers and blocks that no value can put right."""
+    compiler = _Compiler(spec, evaluator)
+    for block in spec.blocks.values():
+        if block.name in OPS or block.name == "repeat":
+            compiler.problems.append(Problem(f"a block cannot be called '{block.name}', a layer is", block.span))
+    blocks = {name: compiler.steps(block.steps) for name, block in spec.blocks.items()}
+    return Program(compiler.steps(spec.steps), blocks), compiler.problems
+
+
+class _Compiler:
+    def __init__(self, spec: Spec, evaluator: Evaluator) -> None:
+        self.blocks = spec.blocks
+        self.evaluator = evaluator
+        self.problems: list[Problem] = []
+        self.arguments: dict[type[Op], dict[str, Argument]] = {}
+
+    def steps(self, steps: tuple[Step, ...]) -> tuple[ProgramStep, ...]:
+        return tuple(filter(None, map(self._step, steps)))
+
+    def _step(self, step: Step) -> ProgramStep | None:
+        if isinstance(step, Repeat):
+            self._check_expressions(step.count, step.name, step.when)
+            return LoopStep(step, self.steps(step.steps))
+        self._check_expressions(step.name, step.when, step.inputs, step.shares, *step.arguments.values())
+        if step.keyword in self.blocks:
+            self._check_block(step, self.blocks[step.keyword])
+            return BlockStep(step, step.keyword)
+        op = OPS.get(step.keyword)
+        if op is None or step.keyword == "input":
+            known = [name for name in (*OPS, *self.blocks, "repeat") if name != "input"]
+            message = f"there is no layer '{printable(step.keyword, 40)}'"
+            self.problems.append(Problem(message, step.span, did_you_mean(step.keyword, known)))
+            return None
+        return self._op(step, op)
+
+    def _op(self, call: Call, op: type[Op]) -> OpStep:
+        if op not in self.arguments:
+            self.arguments[op] = arguments_of(op)
+        declared = self.arguments[op]
+        constants: dict[str, Any] = {}
+        dynamic: list[tuple[Argument, Tree]] = []
+        wrong = len(self.problems)
+        for name, tree in call.arguments.items():
+            argument = declared.get(name)
+            if argument is None:
+                message = f"{call.keyword} has no argument '{printable(name, 40)}'"
+                hint = did_you_mean(name, (*declared, *RESERVED))
+                self.problems.append(Problem(message, call.spans[name], hint))
+            elif has_expression(tree):
+                dynamic.append((argument, tree))
+            else:
+                constants[name], problem = decode(argument, plain(tree), tree.span)
+                self.problems += [problem] if problem else []
+        self._check_required(call, [name for name, argument in declared.items() if argument.required])
+        fixed = op(**constants) if not dynamic and len(self.problems) == wrong else None
+        return OpStep(call, op, constants, tuple(dynamic), fixed, self._branches(call, op))
+
+    def _branches(self, call: Call, op: type[Op]) -> tuple[BranchStep, ...] | None:
+        if call.branches is None:
+            return None
+        if op.arity is not None and op.arity < 2:
+            message = f"{call.keyword} has arguments, not branches"
+            self.problems.append(Problem(message, call.span, f"such as {call.keyword}: {{name: value}}"))
+        static = all(branch.when is None and branch.count is None for branch in call.branches)
+        if static and len(call.branches) < 2:
+            hint = "an empty branch, '- []', is what flows in"
+            self.problems.append(Problem(f"{call.keyword} joins two branches or more", call.span, hint))
+        for branch in call.branches:
+            self._check_expressions(branch.when, branch.count)
+        return tuple(BranchStep(branch, self.steps(branch.steps)) for branch in call.branches)
+
+    def _check_block(self, call: Call, block: Block) -> None:
+        if call.branches is not None:
+            self.problems.append(Problem(f"block '{block.name}' has arguments, not branches", call.span))
+        for name in call.arguments:
+            if name not in block.arguments:
+                message = f"block '{block.name}' has no argument '{printable(name, 40)}'"
+                hint = did_you_mean(name, (*block.arguments, *RESERVED))
+                self.problems.append(Problem(message, call.spans[name], hint))
+        required = (name for name, default in block.arguments.items() if is_required(default))
+        self._check_required(call, required)
+
+    def _check_required(self, call: Call, required: "Iterator[str] | list[str]") -> None:
+        missing = [name for name in required if name not in call.arguments]
+        if missing:
+            names = ", ".join(f"'{name}'" for name in missing)
+            self.problems.append(Problem(f"{call.keyword} needs {names}", call.span))
+
+    def _check_expressions(self, *trees: Tree | None) -> None:
+        for tree in trees:
+            for expression in _expressions(tree):
+                problem = self.evaluator.check(expression)
+                self.problems += [problem] if problem else []
+
+
+def is_required(default: Tree) -> bool:
+    """Whether a block's argument has to be given: its default is the word `required`."""
+    return isinstance(default, Scalar) and default.value == REQUIRED
+
+
+def has_expression(tree: Tree) -> bool:
+    return next(_expressions(tree), None) is not None
+
+
+def _expressions(tree: Tree | None) -> Iterator[Any]:
+    """All expressions in a value; its depth is bounded by the reader."""
+    if isinstance(tree, Scalar):
+        expression = expression_of(tree)
+        if expression is not None:
+            yield expression
+    elif isinstance(tree, Sequence):
+        for item in tree.items:
+            yield from _expressions(item)
+    elif isinstance(tree, Mapping):
+        for value in tree.entries.values():
+            yield from _expressions(value)

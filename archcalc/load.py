@@ -1,0 +1,103 @@
+"""A network by name, path or text → its spec and its graph with shapes: every problem of a file at once."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from archcalc.build import Overrides, assemble
+from archcalc.errors import Problem, ShapeError, Source, SpecError, UsageError, printable
+from archcalc.infer import InferredGraph, propagate
+from archcalc.spec import zoo
+from archcalc.spec.schema import Spec
+from archcalc.spec.tree import Tree, read_tree
+
+
+class Network(Struct, frozen=True):
+    """A spec and the graph built from it."""
+
+    spec: Spec
+    graph: InferredGraph
+
+
+def load(network: str, input: str | Iterable[int] | None = None, set: Mapping[str, Any] | None = None) -> Network:  # noqa: A002 - the words of the command line
+    """A network of the zoo, a `.yaml` path, or `-` for standard input.
+
+    `input` replaces the input shape (`(3, 227, 227)` or `"3x227x227"`); `set` changes variables and arguments of layers
+    (`{"vars.classes": 10, "conv1.stride": 2}`).
+
+    Raises UsageError for a network that cannot be found, SpecError for what cannot be read and ShapeError for what does not
+    fit; each holds all problems of its kind and those of the other.
+    """
+    return read(zoo.find(network), input, set)
+
+
+def loads(text: str, input: str | Iterable[int] | None = None, set: Mapping[str, Any] | None = None) -> Network:  # noqa: A002
+    """A network from the text of a spec; otherwise as `load`."""
+    return read(Source("<text>", text), input, set)
+
+
+def read(source: Source, input: str | Iterable[int] | None, set: Mapping[str, Any] | None) -> Network:  # noqa: A002
+    overrides = overrides_of(input, set or {})
+    spec, problems = zoo.parse(source)
+    assembly = assemble(spec, overrides)
+    shapes, misfits = propagate(assembly.graph, assembly.broken)
+    problems += assembly.problems
+    if problems or misfits:
+        found = sorted([*problems, *_one_each(misfits)], key=_place)
+        raise SpecError(found) if problems else ShapeError(found)
+    inferred = InferredGraph(assembly.graph, tuple(shape for shape in shapes if shape is not None))
+    return Network(spec, inferred)
+
+
+def _place(problem: Problem) -> tuple[str, int, int]:
+    span = problem.span
+    return ("", 0, 0) if span is None else (span.source.name, span.line, span.column)
+
+
+def _one_each(problems: list[Problem]) -> list[Problem]:
+    """The first problem at each place: a loop repeats the others."""
+    first: dict[object, Problem] = {}
+    for problem in problems:
+        first.setdefault(problem.span or problem, problem)
+    return list(first.values())
+
+
+def overrides_of(input: str | Iterable[int] | None, changes: Mapping[str, Any]) -> Overrides:  # noqa: A002
+    """What `input` and `set` mean. Raises UsageError where they mean nothing."""
+    variables: dict[str, Tree] = {}
+    arguments: dict[tuple[str, str], Tree] = {}
+    for target, value in changes.items():
+        scope, dot, last = target.rpartition(".")
+        if not dot:
+            hint = f"vars.{target}=…, or LAYER.{target}=…"
+            raise UsageError(Problem(f"cannot set '{printable(target, 60)}'", None, hint))
+        text = value if isinstance(value, str) else _as_yaml(value)
+        tree = read_tree(Source(f"--set {target}", text))
+        if scope == "vars":
+            variables[last] = tree
+        else:
+            arguments[scope, last] = tree
+    return Overrides(variables, arguments, None if input is None else input_shape(input))
+
+
+def _as_yaml(value: Any) -> str:
+    """A Python value in YAML's flow style, which for numbers, texts and lists of them is JSON."""
+    import json
+
+    return json.dumps(list(value) if isinstance(value, tuple) else value)
+
+
+def input_shape(given: str | Iterable[int]) -> tuple[int, ...]:
+    """`3x227x227`, `3,227,227`, `[3, 227, 227]` or a sequence of numbers as a shape. Raises UsageError."""
+    sizes = (
+        given.strip(" []()").replace("×", "x").replace(",", "x").split("x") if isinstance(given, str) else list(given)
+    )
+    try:
+        shape = tuple(int(size) for size in sizes)
+    except (TypeError, ValueError):
+        shape = ()
+    if not 0 < len(shape) <= 8 or not all(0 < size < 2**31 for size in shape):
+        message = f"'{printable(str(given), 60)}' is not the shape of an input"
+        raise UsageError(Problem(message, None, "such as 3x224x224: channels first, without the batch"))
+    return shape

@@ -1,0 +1,122 @@
+"""A name or a path → text → Spec: where specs lie, and the ones they extend."""
+
+import os
+import sys
+from collections.abc import Iterator
+
+from archcalc.errors import Problem, Source, SpecError, UsageError, did_you_mean, printable
+from archcalc.spec.schema import Spec, Text, read_spec, read_text
+from archcalc.spec.tree import MAX_BYTES, read_tree
+
+_SUFFIXES = (".yaml", ".yml")
+_MAX_EXTENDS = 16
+
+
+def specs_folder() -> str:
+    """The folder of the zoo: `archcalc/specs` of a wheel, `specs` beside the package in a checkout or editable install.
+
+    Looked for by path: `importlib.resources` finds the first only, and importing it costs more than reading a spec.
+    """
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    installed = os.path.join(package, "specs")
+    return installed if os.path.isdir(installed) else os.path.join(os.path.dirname(package), "specs")
+
+
+def names() -> list[str]:
+    """The names of all networks in the zoo."""
+    return sorted(entry.name[:-5] for entry in os.scandir(specs_folder()) if entry.name.endswith(".yaml"))
+
+
+def find(network: str, beside: str = "") -> Source:
+    """The text of a zoo name, a path ending in `.yaml` or `.yml`, or `-` for standard input.
+
+    `beside` is the file that a relative path counts from. Raises UsageError for what cannot be found or read.
+    """
+    if network == "-":
+        return Source("<stdin>", _decode("<stdin>", sys.stdin.buffer.read(MAX_BYTES + 1)))
+    if network.endswith(_SUFFIXES) or "/" in network or os.sep in network:
+        path = os.path.join(os.path.dirname(beside), network) if beside else network
+        return Source(path, _decode(path, _read(path)))
+    path = os.path.join(specs_folder(), f"{network}.yaml")
+    if not os.path.isfile(path):
+        hint = did_you_mean(network, names())
+        if os.path.exists(network):
+            hint = f"a file is named with its ending: {network}.yaml" if os.path.isfile(network) else hint
+        raise UsageError(Problem(f"there is no network '{printable(network, 60)}' in the zoo", None, hint))
+    shown = os.path.relpath(path)
+    return Source(path if shown.startswith("..") else shown, _decode(path, _read(path)))
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        hint = did_you_mean(os.path.basename(path), _neighbours(path))
+        raise UsageError(Problem(f"there is no file '{printable(path, 200)}'", None, hint)) from None
+    except IsADirectoryError:
+        raise UsageError(Problem(f"'{printable(path, 200)}' is a directory", None, "name a .yaml file in it")) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(Problem(f"'{printable(path, 200)}' cannot be read: {reason}")) from None
+
+
+def _neighbours(path: str) -> Iterator[str]:
+    try:
+        yield from (entry.name for entry in os.scandir(os.path.dirname(path) or ".") if entry.name.endswith(_SUFFIXES))
+    except OSError:
+        return
+
+
+def _decode(name: str, data: bytes) -> str:
+    if len(data) > MAX_BYTES:
+        limit = f"a spec has at most {MAX_BYTES // 2**20} MiB"
+        raise UsageError(Problem(f"'{printable(name, 200)}' is too large", None, limit))
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        hint = f"byte {data[error.start]:#04x} at {error.start} is not UTF-8"
+        raise UsageError(Problem(f"'{printable(name, 200)}' is not text", None, hint)) from None
+
+
+def read(network: str) -> tuple[Spec, list[Problem]]:
+    """The Spec of a network by name or path, and what is wrong with its words."""
+    return parse(find(network))
+
+
+def parse(source: Source) -> tuple[Spec, list[Problem]]:
+    """The Spec of a text, the chain of specs it extends taken in, and what is wrong with its words."""
+    problems: list[Problem] = []
+    chain: list[Text] = []
+    seen: list[str] = []
+    while True:
+        text, found = read_text(source, read_tree(source))
+        problems += found
+        chain.append(text)
+        seen.append(os.path.realpath(source.name))
+        base = text.scalar("extends")
+        if not base:
+            break
+        source = _extended(text, base, seen)
+    spec: Spec | None = None
+    for text in reversed(chain):
+        spec, found = read_spec(text, spec)
+        problems += found
+    assert spec is not None  # noqa: S101 - the chain holds at least the file itself
+    return spec, problems
+
+
+def _extended(text: Text, base: str, seen: list[str]) -> Source:
+    span = text.entries["extends"].span
+    sibling = os.path.join(os.path.dirname(text.source.name), f"{base}.yaml")
+    name = f"./{base}.yaml" if not base.endswith(_SUFFIXES) and os.path.isfile(sibling) else base
+    try:
+        source = find(name, beside=text.source.name if text.source.name != "<stdin>" else "")
+    except UsageError as error:
+        first = error.problems[0]
+        raise SpecError(Problem(first.message, span, first.hint)) from None
+    if os.path.realpath(source.name) in seen:
+        raise SpecError(Problem(f"'{printable(base, 60)}' extends itself in the end", span))
+    if len(seen) >= _MAX_EXTENDS:
+        raise SpecError(Problem(f"more than {_MAX_EXTENDS} specs extend one another", span))
+    return source
