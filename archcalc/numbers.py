@@ -25,7 +25,7 @@ class Traced:
 
     A leaf has a name (`kernel_size`) and a value; a result has an operator and operands. `formula` prints the names,
     `substituted` the values. A *quiet* number is one that lectures leave out while it changes nothing (dilation 1,
-    groups 1): `x·1`, `x//1` and `x + 0` with a quiet partner stay `x`.
+    groups 1): `x·1`, `x//1` and `x + 0` with a quiet partner, or a literal one, stay `x`.
     """
 
     __slots__ = ("value", "name", "quiet", "operator", "operands")
@@ -52,27 +52,27 @@ class Traced:
     def __add__(self, other: Operand) -> "Traced":
         if other is self:
             return 2 * self
-        return self if _is_quiet(other, 0) else _as_traced(other) if _is_quiet(self, 0) else _combine("+", self, other)
+        return self if _is_idle(other, 0) else _as_traced(other) if _is_idle(self, 0) else _combine("+", self, other)
 
     def __radd__(self, other: int) -> "Traced":
-        return _combine("+", other, self)
+        return self if other == 0 else _combine("+", other, self)
 
     def __sub__(self, other: Operand) -> "Traced":
-        return self if _is_quiet(other, 0) else _combine("-", self, other)
+        return self if _is_idle(other, 0) else _combine("-", self, other)
 
     def __rsub__(self, other: int) -> "Traced":
         return _combine("-", other, self)
 
     def __mul__(self, other: Operand) -> "Traced":
-        if _is_quiet(other, 1) or _is_quiet(self, 0):
+        if _is_idle(other, 1) or _is_idle(self, 0):
             return self
-        return _as_traced(other) if _is_quiet(self, 1) or _is_quiet(other, 0) else _combine("*", self, other)
+        return _as_traced(other) if _is_idle(self, 1) or _is_idle(other, 0) else _combine("*", self, other)
 
     def __rmul__(self, other: int) -> "Traced":
-        return _combine("*", other, self)
+        return self if other == 1 else Traced(0) if other == 0 else _combine("*", other, self)
 
     def __floordiv__(self, other: Operand) -> "Traced":
-        return self if _is_quiet(other, 1) else _combine("//", self, other)
+        return self if _is_idle(other, 1) else _combine("//", self, other)
 
     def __rfloordiv__(self, other: int) -> "Traced":
         return _combine("//", other, self)
@@ -124,8 +124,9 @@ _COMPUTE: dict[str, Any] = {
 _INFIX = {"+": (" + ", _SUM), "-": (" − ", _SUM), "*": ("·", _PRODUCT), "//": ("//", _PRODUCT)}
 
 
-def _is_quiet(number: Operand, value: int) -> bool:
-    return isinstance(number, Traced) and number.quiet and number.value == value
+def _is_idle(number: Operand, value: int) -> bool:
+    """Whether an operand is the one that changes nothing and is not worth showing: a literal, or a quiet number."""
+    return number == value and (number.quiet if isinstance(number, Traced) else True)
 
 
 def _as_traced(number: Operand) -> Traced:

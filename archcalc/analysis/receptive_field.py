@@ -119,6 +119,18 @@ class ReceptiveFields(Struct, frozen=True):
         )
 
 
+def seen_note(layer: LayerField) -> str:
+    """Why a layer has no receptive field in numbers; empty where it has."""
+    for seen in layer.axes:
+        if isinstance(seen, Gap):
+            return seen.reason
+        if isinstance(seen, Global):
+            return "global: every unit sees the whole input"
+        if isinstance(seen, Nothing):
+            return "does not depend on the input"
+    return ""
+
+
 def receptive_fields(network: InferredGraph) -> ReceptiveFields:
     """The receptive field of every layer on every spatial axis of the input: the formula and its source stand above."""
     rank = len(network.input_shape) - 1
@@ -156,13 +168,17 @@ def follow(seen: Seen, reads: Reads) -> Seen:
     return next((entry for entry in reads if isinstance(entry, Gap)), Global())
 
 
+def grow(size: int, stride: int, padding: int, window: Window) -> tuple[int, int, int]:
+    """Size, effective stride and effective padding behind a window, from those before it; on any kind of number."""
+    return size + (window.span - 1) * stride, stride * window.stride, padding + window.padding * stride
+
+
 def through(field: Field, window: Window, axis: int) -> Field | Gap:
     """The field of units that read a window of units with a known field; `axis` is theirs."""
-    if field.period == 1 and window.upsample == 1:
-        low = field.lows[0] - field.step * window.padding
-        high = field.highs[0] + field.step * (window.span - 1 - window.padding)
-        return Field(axis, field.step * window.stride, (low,), (high,))
-    return _through_spread(field, window, axis)
+    if field.period > 1 or window.upsample > 1:
+        return _through_spread(field, window, axis)
+    size, stride, padding = grow(field.size, field.step, field.padding, window)
+    return Field(axis, stride, (-padding,), (size - padding - 1,))
 
 
 def _through_spread(field: Field, window: Window, axis: int) -> Field | Gap:

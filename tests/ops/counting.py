@@ -1,13 +1,15 @@
 """Numbers that count what is done with them and remember what they were made from.
 
-The naive reference code of `reference.py` runs on them: what it does, loop by loop, is what `work` has to state, and what
-its outputs were made from is what `windows` has to state.
+The naive code of `reference/` runs on them: what it does, loop by loop, is what `work` has to state, and what its
+outputs were made from is what `windows` has to state.
 """
 
 import math
+import operator
 from collections import Counter
-from collections.abc import Callable, Iterator
-from typing import Any, Union
+from collections.abc import Callable, Iterable, Iterator
+from functools import reduce
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -79,11 +81,38 @@ class Number:
         return self._made("exponentials", function(self.value))
 
 
-Operand = Union[Number, float]
+Operand: TypeAlias = "Number | float"
 
 
 def _value(operand: Operand) -> float:
     return operand.value if isinstance(operand, Number) else operand
+
+
+def add_up(numbers: Iterable[Number]) -> Number:
+    return reduce(lambda a, b: a + b, numbers)
+
+
+def multiply(numbers: Iterable[Number]) -> Number:
+    return reduce(lambda a, b: a * b, numbers)
+
+
+def largest(numbers: Iterable[Number]) -> Number:
+    return reduce(lambda a, b: a.larger(b), numbers)
+
+
+def on_axes(argument: Any, rank: int) -> tuple[Any, ...]:
+    """An argument per axis: one stands for all."""
+    return argument if isinstance(argument, tuple) else (argument,) * rank
+
+
+def on_sides(argument: Any, rank: int) -> list[tuple[int, int]]:
+    """An argument per axis, before and after: one stands for both."""
+    return [side if isinstance(side, tuple) else (side, side) for side in on_axes(argument, rank)]
+
+
+def of_dim(dim: int, grid: Grid) -> int:
+    """The axis of a `dim`, where the batch is 0 and −1 the last."""
+    return range(-1, grid.ndim)[dim]
 
 
 def indices(shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
@@ -99,11 +128,16 @@ def build(shape: tuple[int, ...], unit: Callable[[tuple[int, ...]], Number]) -> 
     return grid
 
 
+def bits_of(grid: Grid) -> int:
+    """Everything that some number of a grid depends on."""
+    return reduce(operator.or_, (number.reads for number in grid.flat))
+
+
 class Bench:
     """An operator with inputs and weights filled in, ready for its reference code.
 
-    `tally` counts what is done for a sample; what is done to weights alone is done once, when they are loaded, and is not
-    counted. Weights have the shapes that the operator states, so that reference code which needs more or other ones fails.
+    `tally` counts what is done for a sample; what is done to weights alone is done once, when they are loaded, and not
+    counted. Weights have the shapes that the operator states, so that a reference that needs others fails.
     """
 
     def __init__(self, op: Op, shapes: Shapes) -> None:

@@ -1,49 +1,23 @@
 """Samples of every operator: what it accepts, and what it must refuse with which words.
 
-The conformance suite, the counting loops and the window tests are all driven by these two lists. A new operator adds its
-lines here and is tested. Sizes are tiny, because naive loops run over them, and differ within a sample where they can, so
-that a mixed-up axis shows.
+The conformance suite, the counting loops and the window tests are all driven by these two lists. A new operator adds
+its lines here and is tested. Sizes are tiny, because naive loops run over them, and differ within a sample where they
+can, so that a mixed-up axis shows.
 """
 
-from typing import NamedTuple
-
 from archcalc import ops
-from archcalc.ops.base import Op, Shapes
+from archcalc.ops.base import Op
 
+from .cases import Refusal, Sample
 
-class Defect(NamedTuple):
-    """A known fault of an operator, and the laws that a sample breaks by it: their tests are expected to fail."""
-
-    laws: frozenset[str]
-    reason: str
-
-
-class Sample(NamedTuple):
-    """An operator and the shapes of its inputs, to be accepted."""
-
-    op: Op
-    inputs: Shapes
-    defect: Defect | None = None
-
-
-class Refusal(NamedTuple):
-    """An operator and the shapes of its inputs, to be refused with a complaint that contains `says`."""
-
-    op: Op
-    inputs: Shapes
-    says: str
-    defect: Defect | None = None
-
-
-def _breaks(*laws: str, because: str) -> Defect:
-    return Defect(frozenset(laws), because)
+_CEILING = {"explained": "a sum under ⌈ ⌉ is printed without the brackets that it needs before a division"}
 
 
 def _windowed(pool: type[ops.MaxPool] | type[ops.AvgPool]) -> list[Sample]:
     return [
         Sample(pool(2), ((2, 5, 7),)),
         Sample(pool(3, 2), ((2, 6, 8),)),
-        Sample(pool(3, 2, ceil_mode=True), ((2, 6, 7),)),
+        Sample(pool(3, 2, ceil_mode=True), ((2, 6, 7),), _CEILING),
         Sample(pool(2, 2, padding=1, ceil_mode=True), ((1, 5, 3),)),  # a last window behind the input is dropped
         Sample(pool(1, 4, ceil_mode=True), ((2, 5, 4),)),
         Sample(pool((3, 2), (2, 1), padding=((1, 0), 1)), ((2, 6, 4),)),
@@ -52,7 +26,7 @@ def _windowed(pool: type[ops.MaxPool] | type[ops.AvgPool]) -> list[Sample]:
         Sample(
             pool(3, 2, ceil_mode=True),
             ((1, 2, 2),),
-            _breaks("accepted", because="in ceil mode a window may hang over the end of its input, the only one too"),
+            {"accepted": "in ceil mode a window may hang over the end of its input, the only one too", **_CEILING},
         ),
     ]
 
@@ -147,7 +121,7 @@ SAMPLES: list[Sample] = [
     Sample(
         ops.BatchNorm(track_running_stats=False),
         ((2, 3, 4),),
-        _breaks("work", "windows", because="without running statistics they are computed at inference, from the map"),
+        dict.fromkeys(("work", "windows"), "without running statistics they are computed at inference, from the map"),
     ),
     Sample(ops.LayerNorm(), ((3, 4),)),
     Sample(ops.LayerNorm(5, bias=False), ((2, 5),)),
@@ -200,7 +174,7 @@ SAMPLES: list[Sample] = [
     Sample(
         ops.Pad(3, mode="replicate"),
         ((1, 2),),
-        _breaks("accepted", because="an edge can be repeated more often than there are units"),
+        {"accepted": "an edge can be repeated more often than there are units"},
     ),
     Sample(ops.Upsample(2), ((2, 3, 4),)),
     Sample(ops.Upsample((1, 3)), ((1, 3, 2),)),
@@ -246,7 +220,7 @@ REFUSALS: list[Refusal] = [
         ops.MultiHeadAttention(4, 2),
         ((3, 4), (2, 5, 4), (2, 5, 4)),
         "needs tokens × features",
-        _breaks("refused", because="only the rank of the query is looked at: keys of 2×5×4 would count as 2 tokens"),
+        {"refused": "only the rank of the query is looked at: keys of 2×5×4 would count as 2 tokens"},
     ),
     *_wrongly_windowed(ops.MaxPool),
     *_wrongly_windowed(ops.AvgPool),
@@ -306,6 +280,6 @@ REFUSALS: list[Refusal] = [
         ops.Upsample(2, mode="trilinear"),
         ((2, 3, 4),),
         "trilinear",
-        _breaks("refused", because="trilinear is interpolation over three spatial axes, not two"),
+        {"refused": "trilinear is interpolation over three spatial axes, not two"},
     ),
 ]

@@ -1,0 +1,118 @@
+"""The group of commands, each imported when it is called, and the fate of every error."""
+
+import gc
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from archcalc.errors import ArchcalcError, did_you_mean
+
+BUG = 70  # EX_SOFTWARE of sysexits.h
+
+COMMANDS = {
+    "list": ("archcalc.cli.zoo", "list_networks", "The networks of the zoo."),
+    "summary": ("archcalc.cli.tables", "summary", "Everything per layer, one table; totals below it."),
+    "shapes": ("archcalc.cli.tables", "shapes", "What flows from layer to layer."),
+    "params": ("archcalc.cli.tables", "params", "Parameters and buffers, in all or per layer."),
+    "macs": ("archcalc.cli.tables", "macs", "Multiply-accumulates and FLOPs, in all or per layer."),
+    "memory": ("archcalc.cli.tables", "memory", "Weights and activations under a model of memory."),
+    "rf": ("archcalc.cli.tables", "rf", "Receptive field, effective stride and padding of each layer."),
+    "explain": ("archcalc.cli.explain", "explain", "How every number comes about, with the values put in."),
+    "check": ("archcalc.cli.check", "check", "Is this spec valid? All problems at once."),
+    "schema": ("archcalc.cli.schema", "schema", "JSON Schema of specs, for editors."),
+    "completion": ("archcalc.cli.schema", "completion", "Shell completion for bash, zsh or fish."),
+}
+"""Command → module, name in it, and the line that help shows without importing it."""
+ALIASES = {"flops": "macs"}
+
+
+class LazyGroup(click.Group):
+    """Commands by name from `COMMANDS`; help lists them without importing one."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        name = ALIASES.get(cmd_name, cmd_name)
+        if name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[name]
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            hint = did_you_mean(args[0], [*COMMANDS, *ALIASES])
+            raise click.UsageError(f"there is no command '{args[0]}'" + (f"; {hint}" if hint else ""), ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="archcalc", message="archcalc %(version)s")
+def cli() -> None:
+    """Exact shapes, parameters, memory, operations and receptive fields of convolutional networks, explained.
+
+    NET is a network of the zoo (archcalc list), a .yaml file, or - for standard input.
+    """
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code: 0 fine, 1 a budget failed, 2 bad spec or usage, 70 a bug of ours."""
+    try:
+        cli.main(args=None if arguments is None else list(arguments), prog_name="archcalc", standalone_mode=False)
+        sys.stdout.flush()
+        return 0
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except ArchcalcError as error:
+        report(error)
+        return 2
+    except BrokenPipeError:
+        # Whoever read us has had enough (| head). Keep the interpreter from flushing into the closed pipe at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        print(f"archcalc: cannot write: {error.strerror or error}", file=sys.stderr)  # noqa: T201 - the end of the line
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a message
+        if os.environ.get("ARCHCALC_DEBUG"):
+            raise
+        lines = (
+            f"archcalc: this is a bug: {type(error).__name__}: {error}",
+            "Please report it with the command and the spec; ARCHCALC_DEBUG=1 shows where it happened.",
+        )
+        print(*lines, sep="\n", file=sys.stderr)  # noqa: T201
+        return BUG
+
+
+MOST_PROBLEMS = 50
+
+
+def report(error: ArchcalcError) -> None:
+    """Say what is wrong on stderr: every problem, but no more than can be read."""
+    for problem in error.problems[:MOST_PROBLEMS]:
+        click.echo(str(problem), err=True)
+    if len(error.problems) > MOST_PROBLEMS:
+        click.echo(f"and {len(error.problems) - MOST_PROBLEMS} more problems", err=True)
+
+
+def main() -> None:
+    """The console script."""
+    code = run()
+    # A process this short has no garbage worth collecting; freezing spares the interpreter a last look at everything.
+    gc.freeze()
+    sys.exit(code)

@@ -1,0 +1,106 @@
+"""A table or a document → where the user wants it, in the format the user wants."""
+
+import io
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from archcalc.cli.options import Output
+from archcalc.errors import Problem, UsageError, printable
+from archcalc.views.table import Table
+
+_ENDINGS = {".md": "markdown", ".tex": "latex", ".html": "html", ".htm": "html", ".csv": "csv", ".json": "json"}
+
+
+def chosen_format(output: Output) -> str:
+    """The format asked for, else the one of the file's ending, else a table: plain wherever no terminal reads it."""
+    if output.format and output.format != "table":
+        return output.format
+    if output.path is not None:
+        ending = os.path.splitext(output.path)[1].lower()
+        return "plain" if output.format == "table" else _ENDINGS.get(ending, "plain")
+    return "table" if sys.stdout.isatty() else "plain"
+
+
+def emit(table: Table, output: Output, document: Callable[[], dict[str, Any]]) -> None:
+    """Write a result; `document` is what JSON shows of it."""
+    kind = chosen_format(output)
+    if kind == "table":
+        from archcalc.render import terminal
+
+        terminal.render(table, sys.stdout, output.si, output.ascii or not _has_signs())
+        return
+    write(_text(table, kind, output, document), output)
+
+
+def _text(table: Table, kind: str, output: Output, document: Callable[[], dict[str, Any]]) -> str:
+    if kind == "json":
+        from archcalc.render import json
+
+        return json.render(document())
+    if kind == "csv":
+        from archcalc.render import csv
+
+        return csv.render(table)
+    if kind == "plain":
+        from archcalc.render import plain
+
+        return plain.render(table, output.si)
+    from archcalc.render import markup
+
+    return markup.render(table, kind, output.si)  # type: ignore[arg-type]
+
+
+def write(text: str, output: Output) -> None:
+    """Write text to stdout, or to a file: aside first and then renamed, so that it is whole or untouched."""
+    if output.ascii or (output.path is None and not _has_signs()):
+        from archcalc.render.cells import ASCII
+
+        text = text.translate(ASCII)
+        text = text.encode("ascii", "backslashreplace").decode() if output.path is None and not _has_signs() else text
+    if output.path is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        _write_file(text, output.path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UsageError(Problem(f"'{printable(output.path, 200)}' cannot be written: {reason}")) from None
+
+
+def _write_file(text: str, path: str) -> None:
+    if os.path.exists(path) and not os.path.isfile(path):
+        if os.path.isdir(path):
+            raise IsADirectoryError(21, "it is a directory")
+        with open(path, "w", encoding="utf-8") as device:  # /dev/stdout, a pipe: there is nothing to rename
+            device.write(text)
+        return
+    target = os.path.realpath(path)
+    handle, aside = tempfile.mkstemp(dir=os.path.dirname(target), prefix=f".{os.path.basename(target)}.")
+    try:
+        with io.open(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(aside, os.stat(target).st_mode & 0o7777 if os.path.exists(target) else 0o666 & ~_umask())
+        os.replace(aside, target)
+    except BaseException:
+        os.unlink(aside)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _has_signs() -> bool:
+    """Whether the terminal can show ×, · and −."""
+    try:
+        "×·−…".encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

@@ -1,0 +1,122 @@
+"""summary, shapes, params, macs, memory and rf: one question each, one table each."""
+
+import click
+
+from archcalc.analysis.whole import Analysis
+from archcalc.cli.options import (
+    Conventions,
+    Output,
+    Rows,
+    analysis_of,
+    conventions_options,
+    network_argument,
+    output_options,
+    rows_options,
+)
+from archcalc.cli.output import chosen_format, emit
+from archcalc.views import reports
+from archcalc.views.layers import Choice
+from archcalc.views.table import Table
+
+
+def _emit(table: Table, analysis: Analysis, output: Output) -> None:
+    from archcalc.views.document import document
+
+    emit(table, output, lambda: document(analysis))
+
+
+def _choice(rows: Rows, output: Output) -> Choice:
+    """A spreadsheet wants a row for every layer, whatever a reader would have folded."""
+    choice = rows.choice
+    flat = chosen_format(output) == "csv"
+    return Choice(choice.depth, choice.sort, choice.top, choice.fold, True) if flat else choice
+
+
+per_layer_option = click.option("--per-layer", is_flag=True, help="A row for each layer instead of the totals.")
+
+
+def _wants_layers(rows: Rows, per_layer: bool, output: Output) -> bool:
+    """Options about rows ask for rows."""
+    return per_layer or rows != Rows((), Choice()) or chosen_format(output) == "csv"
+
+
+@click.command()
+@network_argument
+@conventions_options
+@rows_options
+@output_options
+def summary(network: str, conventions: Conventions, rows: Rows, output: Output) -> None:
+    """Everything per layer in one table, the totals below it."""
+    analysis = analysis_of(network, conventions)
+    _emit(reports.summary(analysis, rows.columns, _choice(rows, output)), analysis, output)
+
+
+@click.command()
+@network_argument
+@conventions_options
+@rows_options
+@output_options
+def shapes(network: str, conventions: Conventions, rows: Rows, output: Output) -> None:
+    """What flows from layer to layer: input and output shape, kernel and stride."""
+    analysis = analysis_of(network, conventions)
+    _emit(reports.shapes(analysis, rows.columns, _choice(rows, output)), analysis, output)
+
+
+@click.command()
+@network_argument
+@per_layer_option
+@conventions_options
+@rows_options
+@output_options
+def params(network: str, per_layer: bool, conventions: Conventions, rows: Rows, output: Output) -> None:
+    """Trainable parameters and buffers, in all or per layer."""
+    analysis = analysis_of(network, conventions)
+    if _wants_layers(rows, per_layer, output):
+        table = reports.params_per_layer(analysis, rows.columns, _choice(rows, output))
+    else:
+        table = reports.params_total(analysis)
+    _emit(table, analysis, output)
+
+
+@click.command()
+@network_argument
+@per_layer_option
+@click.option("--breakdown", is_flag=True, help="Every class of operation in a column of its own, per layer.")
+@conventions_options
+@rows_options
+@output_options
+def macs(network: str, per_layer: bool, breakdown: bool, conventions: Conventions, rows: Rows, output: Output) -> None:
+    """Multiply-accumulates and floating-point operations, in all or per layer. Also called flops."""
+    analysis = analysis_of(network, conventions)
+    if breakdown or _wants_layers(rows, per_layer, output):
+        table = reports.macs_per_layer(analysis, rows.columns, _choice(rows, output), breakdown)
+    else:
+        table = reports.macs_total(analysis)
+    _emit(table, analysis, output)
+
+
+@click.command()
+@network_argument
+@per_layer_option
+@conventions_options
+@rows_options
+@output_options
+def memory(network: str, per_layer: bool, conventions: Conventions, rows: Rows, output: Output) -> None:
+    """Memory of weights and activations, and the tensors that make the peak."""
+    analysis = analysis_of(network, conventions)
+    if _wants_layers(rows, per_layer, output):
+        table = reports.memory_per_layer(analysis, rows.columns, _choice(rows, output))
+    else:
+        table = reports.memory_total(analysis)
+    _emit(table, analysis, output)
+
+
+@click.command()
+@network_argument
+@conventions_options
+@rows_options
+@output_options
+def rf(network: str, conventions: Conventions, rows: Rows, output: Output) -> None:
+    """Receptive field, effective stride and effective padding of each layer."""
+    analysis = analysis_of(network, conventions)
+    _emit(reports.fields(analysis, rows.columns, _choice(rows, output)), analysis, output)

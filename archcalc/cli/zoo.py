@@ -1,0 +1,54 @@
+"""list: the networks of the zoo."""
+
+import click
+
+from archcalc.analysis.whole import Analysis
+from archcalc.cli.options import Output, output_options
+from archcalc.cli.output import emit
+from archcalc.load import load
+from archcalc.spec.zoo import names
+from archcalc.views.table import Column, Row, Table
+
+_COLUMNS = (
+    Column("name", "Name"),
+    Column("title", "Title", rank=3),
+    Column("family", "Family", rank=2),
+    Column("year", "Year", "number", 1),
+    Column("input", "Input", "shape", 1),
+    Column("params", "Params", "count"),
+    Column("macs", "MACs", "amount"),
+)
+
+
+@click.command("list")
+@click.option("--family", help="Only networks of a family: VGG, ResNet, …")
+@click.option("--names", "only_names", is_flag=True, help="Only the names, one a line.")
+@output_options
+def list_networks(family: str | None, only_names: bool, output: Output) -> None:
+    """The networks of the zoo: family, year, input, parameters, MACs."""
+    if only_names and family is None:
+        click.echo("\n".join(names()))
+        return
+    found = [_row(name) for name in names()]
+    if family is not None:
+        found = [row for row in found if str(row.cells[2]).lower() == family.lower()]
+    if only_names:
+        click.echo("\n".join(row.cells[0] for row in found))
+        return
+    found.sort(key=lambda row: (row.cells[3], row.cells[2], row.cells[5]))
+    table = Table("The zoo", "each at its own input · batch 1", _COLUMNS, tuple(found))
+    emit(table, output, lambda: {"networks": [_plain(row) for row in found]})
+
+
+def _row(name: str) -> Row:
+    network = load(name)
+    analysis = Analysis(network.spec, network.graph)
+    spec = network.spec
+    year = spec.paper.get("year")
+    return Row(
+        (name, spec.title, spec.family, year, network.graph.input_shape, analysis.params.params, analysis.cost.macs)
+    )
+
+
+def _plain(row: Row) -> dict[str, object]:
+    return dict(zip((column.key for column in _COLUMNS), row.cells, strict=True))

@@ -1,0 +1,72 @@
+"""One cell → text: the only place where a number becomes digits and a unit."""
+
+from fractions import Fraction
+from typing import Any
+
+from archcalc.views.table import Column, Kind, Range, Row
+
+ASCII = str.maketrans({"×": "x", "·": "*", "−": "-", "–": "-", "→": "->", "…": "...", "⌈": "ceil(", "⌉": ")", "Σ": "sum", "≥": ">=", "≤": "<=", "²": "^2", "—": "-", "└": "`", "├": "|", "─": "-", "│": "|"})  # fmt: skip
+"""What `--ascii`, and a terminal that has no more, writes for each sign."""
+
+
+def cell_text(value: Any, kind: Kind, si: bool = False) -> str:
+    """A cell as text: counts written out, amounts in K, M and G, bytes in KiB and MiB (`si`: kB and MB)."""
+    if value is None:
+        return ""
+    if isinstance(value, Range):
+        return f"{cell_text(value.first, kind, si)} … {cell_text(value.last, kind, si)}"
+    if kind == "pair" and isinstance(value, tuple):
+        return "×".join(dict.fromkeys(map(_number, value))) if len(set(value)) == 1 else "×".join(map(_number, value))
+    if isinstance(value, tuple):
+        return "×".join(map(str, value))
+    if isinstance(value, str):
+        return value
+    if kind == "count":
+        return f"{value:,}"
+    if kind == "percent":
+        return f"{float(value) * 100:.1f}"
+    return _amount(value) if kind == "amount" else _bytes(value, si) if kind == "bytes" else _number(value)
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, Fraction):
+        return str(value.numerator) if value.denominator == 1 else f"{float(value):.6g}"
+    return str(value)
+
+
+def _amount(value: int) -> str:
+    """Three digits or more and a decimal unit: 105.4M, 15.47G; below a thousand the number itself."""
+    for unit, size in (("T", 10**12), ("G", 10**9), ("M", 10**6), ("K", 10**3)):
+        if value >= size:
+            return f"{value / size:.{2 if value < 100 * size else 1}f}{unit}"
+    return str(value)
+
+
+def _bytes(value: int, si: bool) -> str:
+    base, units = (1000, ("kB", "MB", "GB", "TB")) if si else (1024, ("KiB", "MiB", "GiB", "TiB"))
+    if value < base:
+        return f"{value} B"
+    size = float(value)
+    for unit in units:
+        size /= base
+        if size < base or unit == units[-1]:
+            break
+    return f"{size:.{2 if size < 10 else 1}f} {unit}"
+
+
+def row_texts(row: Row, columns: tuple[Column, ...], si: bool, indent: str = "  ") -> list[str]:
+    """The cells of a row as texts, the first indented by its depth and marked with how often it is there."""
+    texts = []
+    for column, value in zip(columns, row.cells, strict=True):
+        if column.kind == "name":
+            name, kind = value
+            label = indent * row.depth + (name if kind in ("", name) else f"{name} ({kind})")
+            texts.append(label + (f" ×{row.times}" if row.times > 1 else ""))
+        else:
+            texts.append(cell_text(value, column.kind, si))
+    return texts
+
+
+def is_number(column: Column) -> bool:
+    """Whether a column is set flush right."""
+    return column.kind in ("count", "amount", "bytes", "percent", "number", "pair")

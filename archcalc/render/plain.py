@@ -1,0 +1,41 @@
+"""Table → aligned text without colour or lines: what goes through a pipe.
+
+Our own forty lines, because importing tabulate takes longer than everything else that `archcalc params` does.
+"""
+
+from archcalc.render.cells import cell_text, is_number, row_texts
+from archcalc.views.table import Table
+
+
+def render(table: Table, si: bool = False) -> str:
+    """The whole table, as wide as it needs to be."""
+    titles = [column.title for column in table.columns]
+    body = [row_texts(row, table.columns, si) for row in table.rows]
+    sums = [row_texts(row, table.columns, si) for row in table.totals]
+    widths = [max(map(len, cells)) for cells in zip(titles, *body, *sums, strict=True)]
+    right = [is_number(column) for column in table.columns]
+
+    def line(cells: list[str]) -> str:
+        parts = (c.rjust(w) if r else c.ljust(w) for c, w, r in zip(cells, widths, right, strict=True))
+        return "  ".join(parts).rstrip()
+
+    rule = "  ".join("-" * width for width in widths)
+    lines = [table.title, table.conventions, ""]
+    if any(titles):
+        lines += [line(titles), rule]
+    lines += map(line, body)
+    if sums:
+        lines += [rule, *map(line, sums)]
+    lines += fact_lines(table, si)
+    lines += ["", *(f"note: {note}" for note in table.notes)] if table.notes else []
+    return "\n".join(lines) + "\n"
+
+
+def fact_lines(table: Table, si: bool) -> list[str]:
+    """The facts below a table, aligned among themselves."""
+    if not table.facts:
+        return []
+    values = [cell_text(fact.value, fact.kind, si) for fact in table.facts]
+    label, width = max(len(fact.label) for fact in table.facts), max(map(len, values))
+    lines = zip(table.facts, values, strict=True)
+    return ["", *(f"{fact.label:<{label}}  {value:>{width}}  {fact.remark}".rstrip() for fact, value in lines)]

@@ -1,0 +1,79 @@
+"""Table → a terminal, by rich: as wide as the terminal allows, the most dispensable columns left out first."""
+
+from typing import TextIO
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from archcalc.render.cells import is_number, row_texts
+from archcalc.render.plain import fact_lines
+from archcalc.views.table import Column, Row, Table
+
+# Only attributes and one colour that is legible on light and dark grounds; nothing is told by colour alone.
+_STYLES = {"layer": "", "scope": "bold", "total": "bold"}
+_HEADER = "bold cyan"
+_GAP = 2
+
+
+def render(table: Table, stream: TextIO, si: bool = False, ascii_only: bool = False) -> None:
+    """Print a table to a terminal."""
+    console = Console(file=stream, highlight=False, soft_wrap=False, safe_box=ascii_only)
+    kept, left_out = _fitting(table, si, console.width)
+    grid = RichTable(
+        box=box.ASCII2 if ascii_only else box.SIMPLE_HEAD,
+        show_header=any(table.columns[i].title for i in kept),
+        header_style=_HEADER,
+        pad_edge=False,
+        padding=(0, _GAP, 0, 0),
+        show_edge=False,
+    )
+    for i in kept:
+        column = table.columns[i]
+        grid.add_column(column.title, justify="right" if is_number(column) else "left", overflow="fold", no_wrap=True)
+    for row in table.rows:
+        grid.add_row(*_texts(row, table, kept, si), style=_STYLES[row.style])
+    if table.totals:
+        grid.add_section()
+    for row in table.totals:
+        grid.add_row(*_texts(row, table, kept, si), style=_STYLES[row.style])
+    console.print(Text(table.title, "bold"))
+    console.print(Text(table.conventions, "dim"))
+    console.print()
+    console.print(grid)
+    for line in fact_lines(table, si):
+        console.print(Text(line))
+    notes = list(table.notes)
+    if left_out:
+        titles = ", ".join(dict.fromkeys(column.title for column in left_out))
+        notes.append(f"left out for want of width: {titles} (choose with --columns)")
+    if notes:
+        console.print()
+    for note in notes:
+        console.print(Text(f"• {note}" if not ascii_only else f"* {note}", "dim"), soft_wrap=False)
+
+
+def _texts(row: Row, table: Table, kept: list[int], si: bool) -> list[Text]:
+    texts = row_texts(row, table.columns, si)
+    cells = [Text(texts[i]) for i in kept]
+    for cell, i in zip(cells, kept, strict=True):
+        # The operator behind a layer's name steps back; so does a zero.
+        if table.columns[i].kind == "name" and row.style == "layer" and " (" in cell.plain:
+            cell.stylize("dim", cell.plain.rindex(" ("))
+        elif cell.plain in ("0", "0 B", "0.0") and row.style == "layer":
+            cell.stylize("dim")
+    return cells
+
+
+def _fitting(table: Table, si: bool, width: int) -> tuple[list[int], list[Column]]:
+    """The columns that fit side by side, and those that had to go: the highest rank first, among equals the last."""
+    rows = [row_texts(row, table.columns, si) for row in (*table.rows, *table.totals)]
+    widths = [max([len(column.title), *(len(row[i]) for row in rows)]) + _GAP for i, column in enumerate(table.columns)]
+    kept = list(range(len(widths)))
+    while sum(widths[i] for i in kept) - _GAP > width:
+        dispensable = [i for i in kept if table.columns[i].rank]
+        if not dispensable:
+            break
+        kept.remove(max(dispensable, key=lambda i: (table.columns[i].rank, i)))
+    return kept, [column for i, column in enumerate(table.columns) if i not in kept]

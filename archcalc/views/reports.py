@@ -1,0 +1,214 @@
+"""An analysis → the tables of the commands: one function each."""
+
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+from typing import Any
+
+from archcalc.analysis.memory import MODELS
+from archcalc.analysis.receptive_field import Field, Misalignment
+from archcalc.analysis.whole import Analysis
+from archcalc.views.columns import columns_named
+from archcalc.views.layers import Choice, conventions, layer_table
+from archcalc.views.table import Column, Fact, Row, Table
+
+SUMMARY = ("output", "kernel", "params", "macs", "activations", "rf")
+SHAPES = ("input", "output", "kernel")
+PARAMS = ("output", "weights", "params", "params_share", "buffers")
+MACS = ("output", "macs", "macs_share", "flops")
+BREAKDOWN = ("macs", "adds", "multiplies", "comparisons", "divisions", "exponentials", "flops")
+MEMORY = ("output", "values", "activations", "alive")
+LECTURE = ("output", "values", "activations", "counted")
+FIELDS = ("output", "kernel", "rf", "stride", "padding")
+
+_QUANTITY = (Column("quantity", ""), Column("value", "", "count"), Column("meaning", ""))
+
+
+def _chosen(columns: tuple[str, ...], default: tuple[str, ...]) -> tuple[str, ...]:
+    return columns or default
+
+
+def summary(analysis: Analysis, columns: tuple[str, ...], choice: Choice) -> Table:
+    """Everything per layer, the totals below."""
+    table = layer_table(analysis, analysis.spec.title, columns_named(_chosen(columns, SUMMARY)), choice)
+    return _with(table, whole_network(analysis), _misaligned(analysis) if _shows(table, "rf") else ())
+
+
+def shapes(analysis: Analysis, columns: tuple[str, ...], choice: Choice) -> Table:
+    """What flows from layer to layer."""
+    return layer_table(analysis, f"{analysis.spec.title}: shapes", columns_named(_chosen(columns, SHAPES)), choice)
+
+
+def params_per_layer(analysis: Analysis, columns: tuple[str, ...], choice: Choice) -> Table:
+    """The parameters of each layer."""
+    table = layer_table(analysis, f"{analysis.spec.title}: parameters", columns_named(_chosen(columns, PARAMS)), choice)
+    shared = [layer for layer in analysis.params.layers if layer.shared_with and layer.weights]
+    notes = [f"{layer.name} uses the weights of {layer.shared_with}: they count there" for layer in shared]
+    return _with(table, notes=notes)
+
+
+def params_total(analysis: Analysis) -> Table:
+    """The parameters of the network, by what they are."""
+    params, size = analysis.params, analysis.memory.weight_bytes
+    arrays: dict[str, int] = {}
+    for layer in params.layers:
+        for weight in () if layer.shared_with else layer.weights:
+            if weight.role == "trainable":
+                kind = "biases" if len(weight.shape) == 1 and weight.name.endswith("bias") else "weights"
+                arrays[kind] = arrays.get(kind, 0) + weight.count
+    rows = [
+        Row((f"  {kind}", count, "trainable arrays named bias" if kind == "biases" else ""))
+        for kind, count in arrays.items()
+    ]
+    return Table(
+        f"{analysis.spec.title}: parameters",
+        conventions(analysis),
+        _QUANTITY,
+        (
+            Row(("params", params.params, "trainable"), style="total"),
+            *rows,
+            Row(("buffers", params.buffers, "running statistics, not trained")),
+            Row(("weight bytes", size, f"(params + buffers) × {analysis.dtype}")),
+        ),
+    )
+
+
+def macs_per_layer(analysis: Analysis, columns: tuple[str, ...], choice: Choice, breakdown: bool) -> Table:
+    """The operations of each layer, written out."""
+    keys = _chosen(columns, BREAKDOWN if breakdown else MACS)
+    table = layer_table(analysis, f"{analysis.spec.title}: operations", columns_named(keys, ("macs",)), choice)
+    return _with(table, notes=(OPERATIONS,))
+
+
+OPERATIONS = "MACs: multiply-accumulates of convolutions and matrix products, bias left out; FLOPs = 2·MACs + every other operation"
+
+
+def macs_total(analysis: Analysis) -> Table:
+    """The operations of the network by class."""
+    cost = analysis.cost
+    work = cost.work
+    classes = (
+        ("additions", work.adds, "biases, means, joins"),
+        ("multiplications", work.multiplies, "scales, gates"),
+        ("comparisons", work.comparisons, "max, min"),
+        ("divisions", work.divisions, "means, normalisation"),
+        ("exponentials", work.exponentials, "exp, powers, roots, tanh, erf"),
+    )
+    rows = [
+        Row(
+            ("MACs", cost.macs, "multiply-accumulates of convolutions and matrix products, bias left out"),
+            style="total",
+        ),
+        *(Row(line) for line in classes if line[1]),
+        Row(("FLOPs", cost.flops, "2·MACs + all of the above"), style="total"),
+    ]
+    return Table(f"{analysis.spec.title}: operations", conventions(analysis), _QUANTITY, tuple(rows))
+
+
+def memory_per_layer(analysis: Analysis, columns: tuple[str, ...], choice: Choice) -> Table:
+    """The memory of each layer's output."""
+    keys = _chosen(columns, MEMORY if analysis.model == "peak" else LECTURE)
+    title = f"{analysis.spec.title}: memory, model {analysis.model}"
+    table = layer_table(analysis, title, columns_named(keys), choice)
+    return _with(table, notes=(_MODEL[analysis.model],))
+
+
+_MODEL = {
+    "lecture": "lecture: the input and outputs of convolutions, windowed poolings and matrix products; the rest works in place",
+    "all": "all: the output of every layer",
+    "peak": "peak: the most that is alive at once; an output dies behind its last use, none is computed in place",
+}
+
+
+def memory_total(analysis: Analysis) -> Table:
+    """The memory of the network under the chosen model, and for the peak the tensors that make it."""
+    memory = analysis.memory
+    columns = (
+        Column("quantity", ""),
+        Column("values", "Values", "count"),
+        Column("bytes", "Bytes", "bytes"),
+        Column("meaning", ""),
+    )
+    size = memory.weight_bytes // max(1, analysis.params.params + analysis.params.buffers)
+    rows = [Row(("weights", analysis.params.params + analysis.params.buffers, memory.weight_bytes, "params + buffers"))]
+    said = f"alive while {memory.peak_layer} runs" if memory.model == "peak" else ""
+    rows.append(Row((f"activations ({memory.model})", memory.values, memory.activation_bytes, said), style="total"))
+    if memory.model == "peak":
+        rows += [Row((f"  {tensor.name}", tensor.bytes // size, tensor.bytes, "")) for tensor in memory.alive]
+    total = memory.values + analysis.params.params + analysis.params.buffers
+    rows.append(Row(("together", total, memory.weight_bytes + memory.activation_bytes, ""), style="total"))
+    others = f"other models: --model {' or '.join(model for model in MODELS if model != memory.model)}"
+    title = f"{analysis.spec.title}: memory of a forward pass"
+    return Table(title, conventions(analysis), columns, tuple(rows), notes=(_MODEL[memory.model], others))
+
+
+def fields(analysis: Analysis, columns: tuple[str, ...], choice: Choice) -> Table:
+    """The receptive field of each layer."""
+    table = layer_table(
+        analysis, f"{analysis.spec.title}: receptive fields", columns_named(_chosen(columns, FIELDS)), choice
+    )
+    notes = list(_misaligned(analysis))
+    last = analysis.fields.last
+    if last is not None:
+        notes.insert(0, f"the last field that is not global is that of {last.name}")
+    return _with(table, notes=notes)
+
+
+def _shows(table: Table, key: str) -> bool:
+    return any(column.key == key for column in table.columns)
+
+
+def _misaligned(analysis: Analysis) -> list[str]:
+    return [misalignment_text(found) for found in analysis.fields.misaligned[:10]]
+
+
+def misalignment_text(found: Misalignment) -> str:
+    """Which merge is misaligned, by which ways, by how much."""
+    ways = "; ".join(f"{way.layer} sees {way.size} at stride {way.stride}, padding {way.padding}" for way in found.ways)
+    by = f"centres {_number(found.offset)} apart" if found.same_stride else "different strides"
+    return f"misaligned at {found.merge} on axis {found.axis + 1} ({by}): {ways}"
+
+
+def _number(value: Fraction) -> str:
+    return str(value.numerator) if value.denominator == 1 else f"{float(value):g}"
+
+
+def whole_network(analysis: Analysis) -> tuple[Fact, ...]:
+    """What a network is in a few numbers."""
+    params, memory, last = analysis.params, analysis.memory, analysis.fields.last
+    facts = [
+        Fact("Params", params.params, "count", _with_weight_bytes(analysis)),
+        Fact("MACs", analysis.cost.macs, "count"),
+        Fact("FLOPs", analysis.cost.flops, "count", "2·MACs + every other operation"),
+        Fact("Weights", memory.weight_bytes, "bytes", analysis.dtype),
+        Fact("Activations", memory.activation_bytes, "bytes", _model_remark(analysis)),
+    ]
+    if last is not None:
+        sizes, strides, pads = (
+            tuple(get(seen) if isinstance(seen, Field) else "global" for seen in last.axes) for get in _TOLD
+        )
+        facts.append(
+            Fact("Receptive field", sizes, "pair", f"at {last.name}: stride {_same(strides)}, padding {_same(pads)}")
+        )
+    return tuple(facts)
+
+
+_TOLD: tuple[Callable[[Field], Any], ...] = (lambda f: f.size, lambda f: f.stride, lambda f: f.padding)
+
+
+def _same(values: tuple[Any, ...]) -> str:
+    return "×".join(dict.fromkeys(map(str, values)))
+
+
+def _with_weight_bytes(analysis: Analysis) -> str:
+    return f"and {analysis.params.buffers:,} buffers" if analysis.params.buffers else ""
+
+
+def _model_remark(analysis: Analysis) -> str:
+    peak = analysis.model == "peak"
+    return (
+        f"model {analysis.model}: alive while {analysis.memory.peak_layer} runs" if peak else f"model {analysis.model}"
+    )
+
+
+def _with(table: Table, facts: tuple[Fact, ...] = (), notes: Iterable[str] = ()) -> Table:
+    return Table(table.title, table.conventions, table.columns, table.rows, table.totals, facts, (*table.notes, *notes))

@@ -1,0 +1,54 @@
+"""A table as plain data: what stands in it, not how it looks. Numbers stay numbers until a renderer writes them."""
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+Kind = Literal["text", "name", "shape", "count", "amount", "bytes", "percent", "number", "pair"]
+"""How a renderer writes a column: `count` exactly, `amount` in K, M and G, `bytes` in KiB and MiB, `pair` per axis."""
+
+
+class Column(Struct, frozen=True):
+    """`rank` orders columns by how dispensable they are where space is short: 0 never goes, the highest goes first."""
+
+    key: str
+    title: str
+    kind: Kind = "text"
+    rank: int = 0
+
+
+class Range(Struct, frozen=True):
+    """A cell of a folded row whose repeats differ: the value in the first and in the last of them."""
+
+    first: Any
+    last: Any
+
+
+class Row(Struct, frozen=True):
+    """`depth` indents the row in a tree; `times` is how often a folded row is there; `style` marks sums."""
+
+    cells: tuple[Any, ...]
+    depth: int = 0
+    times: int = 1
+    style: Literal["layer", "scope", "total"] = "layer"
+
+
+class Fact(Struct, frozen=True):
+    """A number that belongs to the whole table and to no column of it."""
+
+    label: str
+    value: Any
+    kind: Kind
+    remark: str = ""
+
+
+class Table(Struct, frozen=True):
+    """Rows under columns with their sums, facts below, and what has to be said: conventions above, notes beneath."""
+
+    title: str
+    conventions: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    totals: tuple[Row, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    notes: tuple[str, ...] = ()

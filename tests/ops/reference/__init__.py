@@ -1,0 +1,61 @@
+"""Operators once more, as loops: independent of the facts that they are compared with, and as naive as can be.
+
+Each function takes a Bench and returns the output as a grid of Numbers. Positions of windows are found by walking and
+not by a formula, values beyond an edge are read like others, and what only moves values is numpy's.
+"""
+
+from collections.abc import Callable
+
+from archcalc.ops.base import Op, Shapes
+
+from ..counting import Bench, Grid, add_up, build, largest, multiply
+from . import movement
+from .norm import batchnorm, groupnorm, layer_scale, layernorm, lrn, prelu, softmax_along
+from .products import linear, matmul, multihead_attention
+from .unitwise import UNITWISE
+from .windowed import adaptive, conv, conv_transpose, mean, over_all, pool
+
+REFERENCES: dict[str, Callable[[Bench], Grid]] = {
+    "conv": conv,
+    "conv_transpose": conv_transpose,
+    "linear": linear,
+    "matmul": matmul,
+    "multihead_attention": multihead_attention,
+    "maxpool": lambda bench: pool(bench, largest, float("-inf")),
+    "avgpool": lambda bench: pool(bench, mean, 0.0),
+    "adaptive_maxpool": lambda bench: adaptive(bench, largest),
+    "adaptive_avgpool": lambda bench: adaptive(bench, mean),
+    "global_maxpool": lambda bench: over_all(bench, largest),
+    "global_avgpool": lambda bench: over_all(bench, mean),
+    "batchnorm": batchnorm,
+    "layernorm": layernorm,
+    "groupnorm": groupnorm,
+    "lrn": lrn,
+    "layer_scale": layer_scale,
+    "prelu": prelu,
+    "softmax": softmax_along,
+    "add": lambda bench: movement.broadcast(bench, add_up),
+    "mul": lambda bench: movement.broadcast(bench, multiply),
+    "mean": lambda bench: movement.broadcast(bench, mean),
+    "max": lambda bench: movement.broadcast(bench, largest),
+    "concat": movement.concat,
+    "slice": movement.slice_,
+    "split": movement.split,
+    "channel_shuffle": movement.channel_shuffle,
+    "flatten": movement.flatten,
+    "reshape": movement.reshape,
+    "permute": movement.permute,
+    "pad": movement.pad,
+    "upsample": movement.upsample,
+    "parameter": movement.learned,
+    "input": lambda bench: build(bench.op.shape, lambda place: bench.zero),
+}
+
+
+def run(op: Op, shapes: Shapes) -> tuple[Bench, Grid]:
+    """The bench after the reference code of `op` has run on it, and the output."""
+    bench = Bench(op, shapes)
+    if op.keyword in UNITWISE:
+        unit, x = UNITWISE[op.keyword], bench.inputs[0]
+        return bench, build(x.shape, lambda place: unit(bench.op, x[place]))
+    return bench, REFERENCES[op.keyword](bench)

@@ -1,0 +1,88 @@
+"""Joins, interpolation, and what only moves values: there numpy is the reference."""
+
+import itertools
+import math
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+
+from ..counting import Bench, Grid, Number, add_up, build, of_dim, on_axes, on_sides
+
+
+def broadcast(bench: Bench, join: Callable[[list[Number]], Number]) -> Grid:
+    stretched = np.broadcast_arrays(*bench.inputs)
+    return build(stretched[0].shape, lambda place: join([x[place] for x in stretched]))
+
+
+def concat(bench: Bench) -> Grid:
+    return np.concatenate(bench.inputs, of_dim(bench.op.dim, bench.inputs[0]))
+
+
+def slice_(bench: Bench) -> Grid:
+    op, x = bench.op, bench.inputs[0]
+    along = of_dim(op.dim, x)
+    return np.moveaxis(np.moveaxis(x, along, 0)[op.start : op.end : op.step], 0, along)
+
+
+def split(bench: Bench) -> Grid:
+    op, x = bench.op, bench.inputs[0]
+    return np.split(x, op.chunks, of_dim(op.dim, x))[op.index]
+
+
+def channel_shuffle(bench: Bench) -> Grid:
+    x = bench.inputs[0]
+    return np.stack(np.split(x, bench.op.groups), axis=1).reshape(x.shape)
+
+
+def flatten(bench: Bench) -> Grid:
+    op, x = bench.op, bench.inputs[0]
+    return x.reshape((*x.shape[: of_dim(op.start_dim, x)], -1, *x.shape[of_dim(op.end_dim, x) + 1 :]))
+
+
+def reshape(bench: Bench) -> Grid:
+    return bench.inputs[0].reshape(bench.op.shape)
+
+
+def permute(bench: Bench) -> Grid:
+    return bench.inputs[0][None].transpose(bench.op.dims)[0]
+
+
+def learned(bench: Bench) -> Grid:
+    return bench.weights["weight"]
+
+
+def pad(bench: Bench) -> Grid:
+    op, x = bench.op, bench.inputs[0]
+    sides = [(0, 0), *on_sides(op.padding, x.ndim - 1)]
+    cropped = x[tuple(slice(max(0, -b), n - max(0, -a)) for n, (b, a) in zip(x.shape, sides, strict=True))]
+    widths = [(max(0, before), max(0, after)) for before, after in sides]
+    if op.mode == "constant":
+        return np.pad(cropped, widths, constant_values=bench.zero)
+    return np.pad(cropped, widths, mode={"reflect": "reflect", "replicate": "edge", "circular": "wrap"}[op.mode])
+
+
+def taps(n: int, o: int, mode: str) -> list[list[tuple[int, Fraction]]]:
+    """Per output unit of an axis the units it is made from, and their shares; the centre of unit i lies at i + ½."""
+    if mode == "nearest":
+        return [[(math.floor(Fraction(i * n, o)), Fraction(1))] for i in range(o)]
+    centres = [max(Fraction(0), Fraction(2 * i + 1, 2) * Fraction(n, o) - Fraction(1, 2)) for i in range(o)]
+    below = [(math.floor(centre), centre % 1) for centre in centres]
+    return [[(low, 1 - share), (min(low + 1, n - 1), share)] for low, share in below]
+
+
+def upsample(bench: Bench) -> Grid:
+    op, x = bench.op, bench.inputs[0]
+    given = on_axes(op.scale_factor if op.size is None else op.size, x.ndim - 1)
+    sizes = given if op.size is not None else tuple(n * by for n, by in zip(x.shape[1:], given, strict=True))
+    axes = [taps(n, o, op.mode) for n, o in zip(x.shape[1:], sizes, strict=True)]
+
+    def unit(place: tuple[int, ...]) -> Number:
+        corners = list(itertools.product(*(axis[u] for axis, u in zip(axes, place[1:], strict=True))))
+        values = [x[(place[0], *(at for at, _ in corner))] for corner in corners]
+        if op.mode == "nearest":
+            return values[0]
+        shares = [float(math.prod(share for _, share in corner)) for corner in corners]
+        return add_up([value * share for value, share in zip(values, shares, strict=True)])
+
+    return build((x.shape[0], *sizes), unit)
