@@ -1,0 +1,66 @@
+"""archcalc: exact shapes, parameters, memory, operations and receptive fields of convolutional networks, explained.
+
+>>> import archcalc
+>>> network = archcalc.load("alexnet")
+>>> archcalc.analyse(network).params.params
+62378344
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from archcalc.analysis.explain import explain_layer, explain_network
+    from archcalc.analysis.memory import Model
+    from archcalc.analysis.whole import Analysis
+    from archcalc.errors import ArchcalcError, ShapeError, SpecError, UsageError
+    from archcalc.load import Network, load, loads
+
+__all__ = [
+    "Analysis",
+    "ArchcalcError",
+    "Network",
+    "ShapeError",
+    "SpecError",
+    "UsageError",
+    "analyse",
+    "explain_layer",
+    "explain_network",
+    "load",
+    "loads",
+]
+
+_HOMES = {
+    "Analysis": "archcalc.analysis.whole",
+    "ArchcalcError": "archcalc.errors",
+    "Network": "archcalc.load",
+    "ShapeError": "archcalc.errors",
+    "SpecError": "archcalc.errors",
+    "UsageError": "archcalc.errors",
+    "explain_layer": "archcalc.analysis.explain",
+    "explain_network": "archcalc.analysis.explain",
+    "load": "archcalc.load",
+    "loads": "archcalc.load",
+}
+
+
+def analyse(network: "Network | str", batch: int = 1, dtype: str = "float32", model: "Model" = "peak") -> "Analysis":
+    """All analyses of a network, or of one by name or path: `.params`, `.cost`, `.memory` and `.fields`.
+
+    `batch` multiplies operations and activations; `dtype` is that of weights and activations (float64, float32, float16,
+    bfloat16, int8); `model` says what memory of activations counts (lecture, all, peak).
+    Raises ArchcalcError for what cannot be found, read or fitted together.
+    """
+    from archcalc.analysis.whole import Analysis
+    from archcalc.load import load
+
+    found = load(network) if isinstance(network, str) else network
+    return Analysis(found.spec, found.graph, batch, dtype, model)
+
+
+def __getattr__(name: str) -> Any:
+    """The names of the API, imported when they are used: `import archcalc` itself costs next to nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'archcalc' has no attribute '{name}'")
+    import importlib
+
+    return getattr(importlib.import_module(_HOMES[name]), name)

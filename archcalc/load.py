@@ -26,8 +26,8 @@ def load(network: str, input: str | Iterable[int] | None = None, set: Mapping[st
     `input` replaces the input shape (`(3, 227, 227)` or `"3x227x227"`); `set` changes variables and arguments of layers
     (`{"vars.classes": 10, "conv1.stride": 2}`).
 
-    Raises UsageError for a network that cannot be found, SpecError for what cannot be read and ShapeError for what does not
-    fit; each holds all problems of its kind and those of the other.
+    Raises UsageError for a network that cannot be found, SpecError for what cannot be read and ShapeError for what
+    does not fit; each holds all problems of its kind and those of the other.
     """
     return read(zoo.find(network), input, set)
 

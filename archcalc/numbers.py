@@ -28,7 +28,7 @@ class Traced:
     groups 1): `x·1`, `x//1` and `x + 0` with a quiet partner, or a literal one, stay `x`.
     """
 
-    __slots__ = ("value", "name", "quiet", "operator", "operands")
+    __slots__ = ("name", "operands", "operator", "quiet", "value")
 
     def __init__(
         self, value: int, name: str = "", quiet: bool = False, operator: str = "", operands: tuple[Operand, ...] = ()
@@ -69,7 +69,7 @@ class Traced:
         return _as_traced(other) if _is_idle(self, 1) or _is_idle(other, 0) else _combine("*", self, other)
 
     def __rmul__(self, other: int) -> "Traced":
-        return self if other == 1 else Traced(0) if other == 0 else _combine("*", other, self)
+        return self if other == 1 else Traced(0, quiet=True) if other == 0 else _combine("*", other, self)
 
     def __floordiv__(self, other: Operand) -> "Traced":
         return self if _is_idle(other, 1) else _combine("//", self, other)

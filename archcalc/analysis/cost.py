@@ -29,7 +29,8 @@ def count_operations(network: InferredGraph, batch: int = 1) -> Cost:
     """The operations of one forward pass at inference.
 
     macs are the multiply-accumulates of convolutions and matrix products, bias left out: what papers call FLOPs.
-    flops = 2·macs + additions + multiplications + comparisons + divisions + exponentials. All are proportional to the batch.
+    flops = 2·macs + additions + multiplications + comparisons + divisions + exponentials.
+    All are proportional to the batch.
     """
     layers = []
     for position, node in enumerate(network.nodes):

@@ -17,7 +17,7 @@ DTYPES: dict[str, int] = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 
 
 
 class LayerMemory(Struct, frozen=True):
-    """The output of one layer for the whole batch. `counted` says whether the lecture's model gives it memory of its own."""
+    """The output of one layer for the whole batch; `counted` says whether the lecture's model gives it memory."""
 
     name: str
     values: int
@@ -36,8 +36,8 @@ class Alive(Struct, frozen=True):
 class Memory(Struct, frozen=True):
     """Memory of one forward pass.
 
-    `values` and `activation_bytes` are by `model`. `peak_layer` is the layer that runs when most is alive, `alive` are the
-    tensors that are, in the order they were made, its own output last.
+    `values` and `activation_bytes` are by `model`. `peak_layer` is the layer that runs when most is alive, `alive` are
+    the tensors that are, in the order they were made, its own output last.
     """
 
     model: Model
@@ -55,7 +55,8 @@ class Memory(Struct, frozen=True):
 def measure_memory(network: InferredGraph, model: Model = "peak", batch: int = 1, dtype: str = "float32") -> Memory:
     """The memory of one forward pass.
 
-    weight bytes = (params + buffers) · bytes a value. Activations, each output being its values · batch · bytes a value:
+    weight bytes = (params + buffers) · bytes a value. Activations, each output being its values · batch · bytes a
+    value:
 
     - `lecture`: the input and every output of convolutions, windowed poolings and matrix products; what works on values
       where they are (activations, normalisation, joins) and global pooling's vector is not counted. The way CS231n's
@@ -96,7 +97,7 @@ def measure_memory(network: InferredGraph, model: Model = "peak", batch: int = 1
 
 
 def _alive_bytes(sizes: list[int], last: list[int]) -> list[int]:
-    """For each layer what is alive while it runs: its own output and everything made before that it or a later one reads."""
+    """For each layer what is alive while it runs: its output, and what was made before and is still to be read."""
     dying: list[list[int]] = [[] for _ in sizes]
     for position, end in enumerate(last):
         if end < len(sizes):

@@ -1,23 +1,28 @@
 """Receptive fields: which part of the input a unit of each layer can see, exact on any graph.
 
-Units of a layer lie on the input at regular steps. Unit u of a layer sees the input positions from u·stride + low to u·stride + high on
-an axis; a layer that reads `kernel` units, `dilation` apart, from position u·s − p of the layer before it sees
+Units of a layer lie on the input at regular steps. Unit u of a layer sees the input positions from u·stride + low to
+u·stride + high on an axis; a layer that reads `kernel` units, `dilation` apart, from position u·s − p of the layer
+before it sees
 
     stride' = stride·s        low' = low − stride·p        high' = high + stride·(span − 1 − p)
 
-so that size' = size + (span − 1)·stride and padding' = padding + p·stride, with size = high − low + 1 and padding = −low:
-Araujo, Norris and Sim, Computing Receptive Fields of Convolutional Neural Networks (Distill, 2019). Where ways join, a unit
-sees the union of what it sees along each. Where inputs are spread out (transposed convolution, interpolation, adaptive
-pooling), the pattern repeats only every few units: lows and highs are then kept for each unit of a period.
+so that size' = size + (span − 1)·stride and padding' = padding + p·stride, with size = high − low + 1 and padding =
+−low: Araujo, Norris and Sim, Computing Receptive Fields of Convolutional Neural Networks (Distill, 2019). Where ways
+join, a unit sees the union of what it sees along each. Where inputs are spread out (transposed convolution,
+interpolation, adaptive pooling), the pattern repeats only every few units: lows and highs are then kept for each unit
+of a period.
 """
 
-from fractions import Fraction
 from math import gcd, lcm
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from archcalc.infer import InferredGraph
 from archcalc.ops.base import Gap, Reads, Window
+
+if TYPE_CHECKING:  # only spread grids need fractions, and importing them takes as long as a small network
+    from fractions import Fraction
 
 MAX_PERIOD = 4096
 
@@ -48,8 +53,12 @@ class Field(Struct, frozen=True):
         return min(high - low for low, high in zip(self.lows, self.highs, strict=True)) + 1
 
     @property
-    def stride(self) -> Fraction:
+    def stride(self) -> "int | Fraction":
         """Input positions from one unit to the next: a fraction behind an upsampling."""
+        if self.period == 1:
+            return self.step
+        from fractions import Fraction
+
         return Fraction(self.step, self.period)
 
     @property
@@ -58,9 +67,9 @@ class Field(Struct, frozen=True):
         return -self.lows[0]
 
     @property
-    def centre(self) -> Fraction:
-        """Where unit 0 looks: (low + high)/2."""
-        return Fraction(self.lows[0] + self.highs[0], 2)
+    def centre(self) -> float:
+        """Where unit 0 looks: (low + high)/2, a whole or a half."""
+        return (self.lows[0] + self.highs[0]) / 2
 
 
 class Global(Struct, frozen=True):
@@ -80,9 +89,9 @@ class Way(Struct, frozen=True):
 
     layer: str
     size: int
-    stride: Fraction
+    stride: "int | Fraction"
     padding: int
-    centre: Fraction
+    centre: float
 
 
 class Misalignment(Struct, frozen=True):
@@ -94,7 +103,7 @@ class Misalignment(Struct, frozen=True):
     merge: str
     axis: int
     ways: tuple[Way, ...]
-    offset: Fraction
+    offset: float
     same_stride: bool
 
 

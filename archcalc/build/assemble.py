@@ -42,7 +42,7 @@ class Overrides(Struct, frozen=True):
 
 
 class Assembly(Struct, frozen=True):
-    """A graph and what is wrong with its spec; `broken` are nodes that only stand in for a layer that cannot be read."""
+    """A graph and what is wrong with its spec; `broken` nodes only stand in for layers that cannot be read."""
 
     graph: Graph
     problems: tuple[Problem, ...]
@@ -388,7 +388,7 @@ class _Expansion:
         return nodes
 
     def _resolve(self, cursor: Cursor, position: int) -> int:
-        """The position that a cursor means; `input`, with the problem noted, where it means nothing before `position`."""
+        """The position that a cursor means; 0, with the problem noted, where it means nothing before `position`."""
         asked = cursor
         while isinstance(cursor, Reference):
             found = cursor.scope.find(cursor.name)

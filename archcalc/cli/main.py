@@ -68,11 +68,10 @@ def cli() -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code: 0 fine, 1 a budget failed, 2 bad spec or usage, 70 a bug of ours."""
     try:
-        cli.main(args=None if arguments is None else list(arguments), prog_name="archcalc", standalone_mode=False)
+        given = None if arguments is None else list(arguments)
+        code = cli.main(args=given, prog_name="archcalc", standalone_mode=False)  # what ctx.exit was given, or None
         sys.stdout.flush()
-        return 0
-    except click.exceptions.Exit as done:
-        return done.exit_code
+        return code or 0
     except click.ClickException as error:
         error.show()
         return 2
@@ -88,7 +87,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return 2
     except (click.Abort, KeyboardInterrupt):
         return 130
-    except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a message
+    except Exception as error:  # the one place where a bug becomes a message
         if os.environ.get("ARCHCALC_DEBUG"):
             raise
         lines = (

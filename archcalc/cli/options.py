@@ -28,9 +28,9 @@ class Conventions(Struct, frozen=True):
 
 
 class Output(Struct, frozen=True):
-    """How a result is written: the format (empty: by the file's ending, else a table), where to, and with which signs."""
+    """How a result is written: the format (none: by the file's ending, else a table), where to, with which signs."""
 
-    format: str
+    format: str | None
     path: str | None
     si: bool
     ascii: bool
@@ -76,11 +76,28 @@ def conventions_options(command: Callable[..., Any]) -> Callable[..., Any]:
         (
             click.option("--input", metavar="CxHxW", help="Input shape, instead of the network's own: 3x227x227."),
             click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Samples at once."),
-            click.option("--dtype", type=click.Choice(list(DTYPES)), default="float32", show_default=True, help="Of weights and activations."),
-            click.option("--model", type=click.Choice(MODELS), default="peak", show_default=True, help="What memory of activations counts."),
-            click.option("--set", multiple=True, metavar="TARGET=VALUE", help="Change a variable (vars.depths=[3,4,23,3]) or an argument of a layer (conv1.stride=2)."),
+            click.option(
+                "--dtype",
+                type=click.Choice(list(DTYPES)),
+                default="float32",
+                show_default=True,
+                help="Of weights and activations.",
+            ),
+            click.option(
+                "--model",
+                type=click.Choice(MODELS),
+                default="peak",
+                show_default=True,
+                help="What memory of activations counts.",
+            ),
+            click.option(
+                "--set",
+                multiple=True,
+                metavar="TARGET=VALUE",
+                help="Change a variable (vars.depths=[3,4,23,3]) or an argument of a layer (conv1.stride=2).",
+            ),
         )
-    ):  # fmt: skip
+    ):
         command = option(command)
     return command
 
@@ -90,12 +107,21 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     command = _collected(Output, ("format", "path", "si", "ascii"), command)
     for option in reversed(
         (
-            click.option("--format", type=click.Choice(FORMATS), default=None, help="Default: a table; by the ending of -o."),
-            click.option("-o", "--output", "path", metavar="FILE", type=click.Path(), help="Write there instead, whole or not at all."),
+            click.option(
+                "--format", type=click.Choice(FORMATS), default=None, help="Default: a table; by the ending of -o."
+            ),
+            click.option(
+                "-o",
+                "--output",
+                "path",
+                metavar="FILE",
+                type=click.Path(),
+                help="Write there instead, whole or not at all.",
+            ),
             click.option("--si", is_flag=True, help="Bytes in kB and MB instead of KiB and MiB."),
             click.option("--ascii", is_flag=True, help="No signs beyond ASCII."),
         )
-    ):  # fmt: skip
+    ):
         command = option(command)
     return command
 
@@ -120,7 +146,7 @@ def rows_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--top", type=click.IntRange(min=1), metavar="N", help="The first N layers only."),
             click.option("--fold/--no-fold", default=True, help="Show identical blocks once (×3).", show_default=True),
         )
-    ):  # fmt: skip
+    ):
         packed = option(packed)
     return packed
 

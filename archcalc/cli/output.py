@@ -1,9 +1,7 @@
 """A table or a document → where the user wants it, in the format the user wants."""
 
-import io
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -79,10 +77,12 @@ def _write_file(text: str, path: str) -> None:
         with open(path, "w", encoding="utf-8") as device:  # /dev/stdout, a pipe: there is nothing to rename
             device.write(text)
         return
+    import tempfile
+
     target = os.path.realpath(path)
     handle, aside = tempfile.mkstemp(dir=os.path.dirname(target), prefix=f".{os.path.basename(target)}.")
     try:
-        with io.open(handle, "w", encoding="utf-8") as file:
+        with open(handle, "w", encoding="utf-8") as file:
             file.write(text)
         os.chmod(aside, os.stat(target).st_mode & 0o7777 if os.path.exists(target) else 0o666 & ~_umask())
         os.replace(aside, target)

@@ -1,5 +1,7 @@
 """summary, shapes, params, macs, memory and rf: one question each, one table each."""
 
+from typing import Any
+
 import click
 
 from archcalc.analysis.whole import Analysis
@@ -20,9 +22,12 @@ from archcalc.views.table import Table
 
 
 def _emit(table: Table, analysis: Analysis, output: Output) -> None:
-    from archcalc.views.document import document
+    def contract() -> dict[str, Any]:
+        from archcalc.views.document import document
 
-    emit(table, output, lambda: document(analysis))
+        return document(analysis)
+
+    emit(table, output, contract)
 
 
 def _choice(rows: Rows, output: Output) -> Choice:

@@ -2,8 +2,8 @@
 
 from archcalc.ops.activation import (
     GELU,
-    DropPath,
     Dropout,
+    DropPath,
     HardSigmoid,
     HardSwish,
     Identity,

@@ -96,7 +96,7 @@ class Gap(Struct, frozen=True):
 
 # One entry an output axis: a window on an input axis; None where it follows no single input axis but reads whole ones
 # (channels of a convolution, features of a linear layer); a Gap where neither can be said.
-Reads = tuple[Window | None | Gap, ...]
+Reads = tuple[Window | Gap | None, ...]
 
 POINTWISE: tuple[Reads, ...] = tuple(tuple(Window(axis) for axis in range(rank)) for rank in range(9))
 """By rank: every output unit reads the one input unit at its own place."""

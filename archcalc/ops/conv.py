@@ -186,16 +186,18 @@ def window_fits(windows: tuple[Window, ...], pads: tuple[tuple[int, int], ...], 
 
 def undivided(windows: tuple[Window, ...], pads: tuple[tuple[int, int], ...], shape: Shape) -> Iterator[str]:
     """A note when a stride leaves rows at the far end that no window reads, with the nearest sizes that fit."""
-    said = set()
+    notes: dict[str, None] = {}  # in order, and once where axes are alike
     for window, (before, after), n in zip(windows, pads, shape[1:], strict=True):
         rest = (n - window.span + before + after) % window.stride
         # Padding that is not reached is no loss; only rows of the input are.
-        unread = max(0, rest - after)
-        if unread and (n, window) not in said:
-            said.add((n, window))
+        unread = rest - after
+        if unread > 0:
             rows = "the last row is" if unread == 1 else f"the last {unread} rows are"
-            padding = f" + {before + after}" if before + after else ""
-            yield (
-                f"({n} − {window.span}{padding})/{window.stride} is not whole: {rows} never read; an input of"
-                f" {n - rest} or {n - rest + window.stride}, or {window.stride - rest} more of padding in all, would fit"
-            )
+            padding = f" + {before + after}" if before or after else ""
+            sizes = f"{n - rest} or {n - rest + window.stride}"
+            more = window.stride - rest
+            notes[
+                f"({n} − {window.span}{padding})/{window.stride} is not whole: {rows} never read;"
+                f" an input of {sizes}, or padding of {more} more in all, would fit"
+            ] = None
+    yield from notes

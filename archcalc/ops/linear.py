@@ -83,9 +83,10 @@ class MatMul(Op, frozen=True):
 class MultiHeadAttention(Op, frozen=True):
     """Multi-head attention over tokens × features: softmax(q·kᵀ/√d)·v per head, then an output projection.
 
-    Inputs: one (self-attention), or query, key and value. With L queries, S keys and E = embed_dim features, MACs are the
-    projections L·E·E + 2·S·E·E + L·E·E, the scores L·S·E and the weighted sum L·S·E. The scale costs one multiplication a
-    score; the softmax over S keys S − 1 comparisons, S subtractions, S exponentials, S − 1 additions and S divisions a row.
+    Inputs: one (self-attention), or query, key and value. With L queries, S keys and E = embed_dim features, MACs are
+    the projections L·E·E + 2·S·E·E + L·E·E, the scores L·S·E and the weighted sum L·S·E. The scale costs one
+    multiplication a score; the softmax over S keys S − 1 comparisons, S subtractions, S exponentials, S − 1 additions
+    and S divisions a row.
     Source: torch.nn.MultiheadAttention (batch_first); Vaswani et al., Attention Is All You Need (2017).
     """
 

@@ -33,8 +33,8 @@ Epsilon = Annotated[float, Meta(ge=0)]
 class BatchNorm(Pointwise, frozen=True):
     """Batch normalisation by the running statistics of training: y = x·scale + shift per channel.
 
-    Weights: gamma and beta (with `affine`), running mean and variance (with `track_running_stats`), one a channel. Work:
-    one multiplication and one addition a value; scale and shift are made once, when the weights are loaded.
+    Weights: gamma and beta (with `affine`), running mean and variance (with `track_running_stats`), one a channel.
+    Work: one multiplication and one addition a value; scale and shift are made once, when the weights are loaded.
     Source: torch.nn.BatchNorm2d; Ioffe and Szegedy, Batch Normalization (2015).
     """
 
@@ -57,9 +57,9 @@ class BatchNorm(Pointwise, frozen=True):
 def standardise(values: int, groups: int, affine: bool) -> Work:
     """The work of giving `groups` groups mean 0 and variance 1, `values` being the values of them all.
 
-    Per group of m: the mean takes m − 1 additions and a division; the variance m subtractions, m squares, m − 1 additions
-    and a division; 1/√(variance + eps) an addition, a root and a division. Then m multiplications, and with `affine` m
-    more and m additions.
+    Per group of m: the mean takes m − 1 additions and a division; the variance m subtractions, m squares, m − 1
+    additions and a division; 1/√(variance + eps) an addition, a root and a division. Then m multiplications, and with
+    `affine` m more and m additions.
     """
     scaled = 2 * values if affine else values
     return Work(
@@ -133,8 +133,8 @@ class LayerNorm(Op, frozen=True):
 class GroupNorm(Op, frozen=True):
     """Group normalisation: each group of channels gets mean 0 and variance 1 over its channels and all positions.
 
-    Weights: gamma and beta (with `affine`), one a channel. `num_groups` equal to the channels is instance normalisation.
-    It reads the whole map: its receptive field is global.
+    Weights: gamma and beta (with `affine`), one a channel. `num_groups` equal to the channels is instance
+    normalisation. It reads the whole map: its receptive field is global.
     Source: torch.nn.GroupNorm; Wu and He, Group Normalization (2018).
     """
 

@@ -112,8 +112,8 @@ class AvgPool(_Pool, frozen=True):
 class _AdaptivePool(Op, frozen=True):
     """What both adaptive poolings share: output unit i of o reads ⌊i·n/o⌋ … ⌈(i + 1)·n/o⌉ − 1 of n.
 
-    All windows of one axis together read n + o − gcd(n, o) units. On the input spread out by o, every window is n + o − 1
-    points wide and n further than the one before it.
+    All windows of one axis together read n + o − gcd(n, o) units. On the input spread out by o, every window is n + o
+    − 1 points wide and n further than the one before it.
     Source: torch.nn.AdaptiveAvgPool2d.
     """
 

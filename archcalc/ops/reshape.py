@@ -161,7 +161,10 @@ class Slice(_Movement, frozen=True):
 
 
 class Split(_Movement, frozen=True):
-    """Part `index` of `chunks` equal parts along `dim` (1: channels). Source: torch.chunk, where the parts are equal."""
+    """Part `index` of `chunks` equal parts along `dim` (1: channels).
+
+    Source: torch.chunk, where the parts are equal.
+    """
 
     keyword: ClassVar[str] = "split"
 
@@ -251,8 +254,9 @@ class Pad(_Movement, frozen=True):
 class Upsample(Op, frozen=True):
     """Makes maps larger: by a whole `scale_factor`, or to `size`; by the nearest value or by linear interpolation.
 
-    From n to o units, unit i reads ⌊i·n/o⌋ (nearest), or the two units around (i + ½)·n/o − ½ on each axis (linear, align_corners
-    false). Work of linear interpolation over r axes: 2^r multiplications and 2^r − 1 additions an output.
+    From n to o units, unit i reads ⌊i·n/o⌋ (nearest), or the two units around (i + ½)·n/o − ½ on each axis (linear,
+    align_corners false). Work of linear interpolation over r axes: 2^r multiplications and 2^r − 1 additions an
+    output.
     Source: torch.nn.Upsample.
     """
 
@@ -271,7 +275,7 @@ class Upsample(Op, frozen=True):
             yield from per_axis_fits(self, rank, "size" if self.scale_factor is None else "scale_factor")
 
     def _ratios(self, shape: Shape) -> tuple[tuple[int, int], ...]:
-        """Per spatial axis n and o of the docstring, reduced where a scale factor gives them reduced: 1 and the factor."""
+        """Per spatial axis n and o of the docstring; 1 and the factor where a scale factor is given."""
         rank = len(shape) - 1
         if self.size is None:
             return tuple((1, factor) for factor in spread(self.scale_factor or 1, rank))

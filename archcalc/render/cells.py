@@ -1,11 +1,11 @@
 """One cell → text: the only place where a number becomes digits and a unit."""
 
-from fractions import Fraction
 from typing import Any
 
 from archcalc.views.table import Column, Kind, Range, Row
 
-ASCII = str.maketrans({"×": "x", "·": "*", "−": "-", "–": "-", "→": "->", "…": "...", "⌈": "ceil(", "⌉": ")", "Σ": "sum", "≥": ">=", "≤": "<=", "²": "^2", "—": "-", "└": "`", "├": "|", "─": "-", "│": "|"})  # fmt: skip
+ASCII = str.maketrans({"×": "x", "·": "*", "−": "-", "–": "-", "→": "->", "…": "...", "⌈": "ceil(", "⌉": ")", "Σ":
+"sum", "≥": ">=", "≤": "<=", "²": "^2", "—": "-", "└": "`", "├": "|", "─": "-", "│": "|"})  # fmt: skip
 """What `--ascii`, and a terminal that has no more, writes for each sign."""
 
 
@@ -24,14 +24,13 @@ def cell_text(value: Any, kind: Kind, si: bool = False) -> str:
     if kind == "count":
         return f"{value:,}"
     if kind == "percent":
-        return f"{float(value) * 100:.1f}"
+        return f"{value * 100:.1f}"
     return _amount(value) if kind == "amount" else _bytes(value, si) if kind == "bytes" else _number(value)
 
 
 def _number(value: Any) -> str:
-    if isinstance(value, Fraction):
-        return str(value.numerator) if value.denominator == 1 else f"{float(value):.6g}"
-    return str(value)
+    """An int or a text as it is, anything finer (half a pixel, a third of a stride) in six digits."""
+    return str(value) if isinstance(value, (int, str)) else f"{float(value):.6g}"
 
 
 def _amount(value: int) -> str:

@@ -23,7 +23,10 @@ def render(table: Table, markup: Markup, si: bool = False) -> str:
         colalign=["right" if is_number(column) else "left" for column in table.columns] if rows else None,
         disable_numparse=True,
     )
-    facts = [f"{fact.label}: {cell_text(fact.value, fact.kind, si)} {fact.remark}".rstrip() for fact in table.facts]
+    facts = [
+        f"{fact.label}: {cell_text(fact.value, fact.kind, si)}" + (f" ({fact.remark})" if fact.remark else "")
+        for fact in table.facts
+    ]
     return _FRAMES[markup](table, body, [*facts, *table.notes])
 
 

@@ -16,14 +16,34 @@ from archcalc.spec.tree import Mapping, Scalar, Sequence, Tree, describe, plain
 
 VERSION = 1
 TOP_LEVEL = (
-    "archcalc", "extends", "name", "title", "family", "authors", "paper", "notes", "input", "vars", "published", "blocks",
+    "archcalc",
+    "extends",
+    "name",
+    "title",
+    "family",
+    "authors",
+    "paper",
+    "notes",
+    "input",
+    "vars",
+    "published",
+    "blocks",
     "layers",
-)  # fmt: skip
+)
 PAPER = ("title", "authors", "year", "url")
 PUBLISHED = ("metric", "value", "tolerance", "source", "note")
 METRICS = (
-    "params", "weights", "buffers", "macs", "flops", "weight_bytes", "activations", "receptive_field", "neurons", "accuracy",
-)  # fmt: skip
+    "params",
+    "weights",
+    "buffers",
+    "macs",
+    "flops",
+    "weight_bytes",
+    "activations",
+    "receptive_field",
+    "neurons",
+    "accuracy",
+)
 RESERVED = ("name", "if", "inputs", "shares")
 REQUIRED = "required"
 
@@ -267,7 +287,8 @@ def _step(tree: Tree, problems: list[Problem]) -> Step | None:
         )
         return None
     if isinstance(tree, Sequence) or not tree.entries:
-        message = f"a layer is an operator with its arguments, this is {'empty' if not isinstance(tree, Sequence) else 'a list'}"
+        message = "a layer is an operator with its arguments, this is "
+        message += "a list" if isinstance(tree, Sequence) else "empty"
         problems.append(Problem(message, tree.span, "such as '- conv: {out_channels: 64, kernel_size: 3}'"))
         return None
     keyword, body = next(iter(tree.entries.items()))

@@ -1,13 +1,14 @@
 """YAML text → located tree: scalars, sequences and mappings that know their line and column.
 
 Read with PyYAML's parser event by event rather than through `yaml.compose`: nothing recurses, and the bounds on depth
-and size hold while the text is read. Scalars are resolved here, by few rules: `null`, `true`, `false`, decimal numbers; the
-rest is text, so `no` stays `no` and `3:30` stays `3:30`. Tags, anchors, aliases and duplicate keys are refused by name.
+and size hold while the text is read. Scalars are resolved here, by few rules: `null`, `true`, `false`, decimal
+numbers; the rest is text, so `no` stays `no` and `3:30` stays `3:30`. Tags, anchors, aliases and duplicate keys are
+refused by name.
 """
 
 import math
 import re
-from typing import Any, NoReturn, TypeAlias, Union
+from typing import Any, NoReturn, TypeAlias
 
 import yaml
 from msgspec import Struct
@@ -42,7 +43,7 @@ class Mapping(Struct, frozen=True):
     span: Span
 
 
-Tree: TypeAlias = Union[Scalar, Sequence, Mapping]
+Tree: TypeAlias = Scalar | Sequence | Mapping
 
 
 def plain(tree: Tree) -> object:

@@ -1,7 +1,6 @@
 """The columns that tables of layers can have, and how each cell follows from an analysis."""
 
 from collections.abc import Callable
-from fractions import Fraction
 from typing import Any
 
 from msgspec import Struct
@@ -23,8 +22,8 @@ class LayerColumn(Struct, frozen=True):
     adds: bool = False
 
 
-def _share(part: int, whole: int) -> Fraction:
-    return Fraction(part, whole) if whole else Fraction(0)
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0
 
 
 def _input(analysis: Analysis, position: int) -> Any:

@@ -1,7 +1,6 @@
 """An analysis → the JSON contract: the same keys for every command, exact numbers, conventions said."""
 
 from collections.abc import Callable
-from fractions import Fraction
 from typing import Any
 
 from archcalc.analysis.receptive_field import Field, LayerField, seen_note
@@ -72,6 +71,4 @@ def _axes(layer: LayerField, get: Callable[[Field], Any]) -> list[Any] | None:
 
 
 def _plain(value: Any) -> int | float:
-    if isinstance(value, Fraction):
-        return value.numerator if value.denominator == 1 else float(value)
-    return int(value)
+    return int(value) if value.denominator == 1 else float(value)

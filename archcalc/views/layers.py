@@ -12,7 +12,7 @@ from archcalc.views.table import Column, Range, Row, Table
 
 
 class Choice(Struct, frozen=True):
-    """How the rows are chosen: to which depth, sorted by which column, how many; folded, or `flat`: every layer a row."""
+    """Which rows: to which depth, sorted by which column, how many; folded, or `flat` (every layer a row)."""
 
     depth: int | None = None
     sort: str = ""
@@ -22,7 +22,7 @@ class Choice(Struct, frozen=True):
 
 
 class _Scope:
-    """A level of the tree while it is built: its layers (by position) and scopes in order, and all positions below it."""
+    """A level of the tree while it is built: its layers (by position) and scopes in order, and all below it."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -173,10 +173,12 @@ def _same(scope: _Scope, other: "_Scope | int") -> bool:
 
 
 def _scope_row(group: list[_Scope], times: int, writer: _Writer, depth: int) -> Row:
-    """The row of a scope that is there `times` times; `group` holds these for the first and all further folded parents."""
+    """The row of a scope that is there `times` times; `group` holds these for the first and all folded parents."""
     first, last = group[0], group[times - 1]
     name = first.name if times == 1 else f"{first.name}–{last.name}"
-    cells = _merged([_scope_cells(group[:times], writer), _scope_cells(group[-times:], writer)], writer)
+    cells = _scope_cells(group[:times], writer)
+    if len(group) > times:
+        cells = _merged([cells, _scope_cells(group[-times:], writer)], writer)
     cells = tuple(
         (name, "") if column.column.kind == "name" else c for c, column in zip(cells, writer.columns, strict=True)
     )

@@ -1,7 +1,6 @@
 """An analysis → the tables of the commands: one function each."""
 
 from collections.abc import Callable, Iterable
-from fractions import Fraction
 from typing import Any
 
 from archcalc.analysis.memory import MODELS
@@ -79,7 +78,10 @@ def macs_per_layer(analysis: Analysis, columns: tuple[str, ...], choice: Choice,
     return _with(table, notes=(OPERATIONS,))
 
 
-OPERATIONS = "MACs: multiply-accumulates of convolutions and matrix products, bias left out; FLOPs = 2·MACs + every other operation"
+OPERATIONS = (
+    "MACs: multiply-accumulates of convolutions and matrix products, bias left out;"
+    " FLOPs = 2·MACs + every other operation"
+)
 
 
 def macs_total(analysis: Analysis) -> Table:
@@ -113,7 +115,7 @@ def memory_per_layer(analysis: Analysis, columns: tuple[str, ...], choice: Choic
 
 
 _MODEL = {
-    "lecture": "lecture: the input and outputs of convolutions, windowed poolings and matrix products; the rest works in place",
+    "lecture": "lecture: the input and the outputs of convolutions, windowed poolings and matrix products",
     "all": "all: the output of every layer",
     "peak": "peak: the most that is alive at once; an output dies behind its last use, none is computed in place",
 }
@@ -164,12 +166,8 @@ def _misaligned(analysis: Analysis) -> list[str]:
 def misalignment_text(found: Misalignment) -> str:
     """Which merge is misaligned, by which ways, by how much."""
     ways = "; ".join(f"{way.layer} sees {way.size} at stride {way.stride}, padding {way.padding}" for way in found.ways)
-    by = f"centres {_number(found.offset)} apart" if found.same_stride else "different strides"
+    by = f"centres {found.offset:g} apart" if found.same_stride else "different strides"
     return f"misaligned at {found.merge} on axis {found.axis + 1} ({by}): {ways}"
-
-
-def _number(value: Fraction) -> str:
-    return str(value.numerator) if value.denominator == 1 else f"{float(value):g}"
 
 
 def whole_network(analysis: Analysis) -> tuple[Fact, ...]:
@@ -187,7 +185,7 @@ def whole_network(analysis: Analysis) -> tuple[Fact, ...]:
             tuple(get(seen) if isinstance(seen, Field) else "global" for seen in last.axes) for get in _TOLD
         )
         facts.append(
-            Fact("Receptive field", sizes, "pair", f"at {last.name}: stride {_same(strides)}, padding {_same(pads)}")
+            Fact("Receptive field", sizes, "shape", f"at {last.name}: stride {_same(strides)}, padding {_same(pads)}")
         )
     return tuple(facts)
 

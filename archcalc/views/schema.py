@@ -24,7 +24,7 @@ def spec_schema() -> dict[str, Any]:
         "additionalProperties": False,
         "properties": {
             "archcalc": {"const": VERSION},
-            **{key: text for key in ("extends", "name", "title", "family", "authors", "notes")},
+            **dict.fromkeys(("extends", "name", "title", "family", "authors", "notes"), text),
             "paper": {"type": "object", "properties": {key: {} for key in PAPER}, "additionalProperties": False},
             "input": {"type": ["array", "string"], "description": "channels first, without the batch: [3, 224, 224]"},
             "vars": {"type": "object"},
