@@ -46,8 +46,8 @@ _HOMES = {
 def analyse(network: "Network | str", batch: int = 1, dtype: str = "float32", model: "Model" = "peak") -> "Analysis":
     """All analyses of a network, or of one by name or path: `.params`, `.cost`, `.memory` and `.fields`.
 
-    `batch` multiplies operations and activations; `dtype` is that of weights and activations (float64, float32, float16,
-    bfloat16, int8); `model` says what memory of activations counts (lecture, all, peak).
+    `batch` multiplies operations and activations; `dtype` is that of weights and activations (float64, float32,
+    float16, bfloat16, int8); `model` says what memory of activations counts (lecture, all, peak).
     Raises ArchcalcError for what cannot be found, read or fitted together.
     """
     from archcalc.analysis.whole import Analysis

@@ -191,7 +191,7 @@ def undivided(windows: tuple[Window, ...], pads: tuple[tuple[int, int], ...], sh
         rest = (n - window.span + before + after) % window.stride
         # Padding that is not reached is no loss; only rows of the input are.
         unread = rest - after
-        if unread > 0:
+        if unread > 0 and window.stride <= window.span:  # a stride beyond the kernel skips rows on purpose
             rows = "the last row is" if unread == 1 else f"the last {unread} rows are"
             padding = f" + {before + after}" if before or after else ""
             sizes = f"{n - rest} or {n - rest + window.stride}"

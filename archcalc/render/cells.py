@@ -4,8 +4,21 @@ from typing import Any
 
 from archcalc.views.table import Column, Kind, Range, Row
 
-ASCII = str.maketrans({"×": "x", "·": "*", "−": "-", "–": "-", "→": "->", "…": "...", "⌈": "ceil(", "⌉": ")", "Σ":
-"sum", "≥": ">=", "≤": "<=", "²": "^2", "—": "-", "└": "`", "├": "|", "─": "-", "│": "|"})  # fmt: skip
+ASCII = str.maketrans(
+    {
+        "×": "x",
+        "·": "*",
+        "−": "-",
+        "–": "-",
+        "→": "->",
+        "…": "~",
+        "⌈": "ceil(",
+        "⌉": ")",
+        "Σ": "sum",
+        "•": "*",
+        "─": "-",
+    }
+)
 """What `--ascii`, and a terminal that has no more, writes for each sign."""
 
 

@@ -3,6 +3,9 @@
 Our own forty lines, because importing tabulate takes longer than everything else that `archcalc params` does.
 """
 
+import sys
+import textwrap
+
 from archcalc.render.cells import cell_text, is_number, row_texts
 from archcalc.views.table import Table
 
@@ -31,11 +34,16 @@ def render(table: Table, si: bool = False) -> str:
     return "\n".join(lines) + "\n"
 
 
-def fact_lines(table: Table, si: bool) -> list[str]:
-    """The facts below a table, aligned among themselves."""
+def fact_lines(table: Table, si: bool, space: int = sys.maxsize) -> list[str]:
+    """The facts below a table, aligned; remarks are broken where a line would be longer than `space`."""
     if not table.facts:
         return []
     values = [cell_text(fact.value, fact.kind, si) for fact in table.facts]
     label, width = max(len(fact.label) for fact in table.facts), max(map(len, values))
-    lines = zip(table.facts, values, strict=True)
-    return ["", *(f"{fact.label:<{label}}  {value:>{width}}  {fact.remark}".rstrip() for fact, value in lines)]
+    lines = [""]
+    for fact, value in zip(table.facts, values, strict=True):
+        start = f"{fact.label:<{label}}  {value:>{width}}  "
+        room = max(20, space - len(start))
+        remarks = [fact.remark] if len(fact.remark) <= room else textwrap.wrap(fact.remark, room)
+        lines += [(start + remarks[0]).rstrip(), *(" " * len(start) + remark for remark in remarks[1:])]
+    return lines

@@ -1,5 +1,7 @@
 """Table → a terminal, by rich: as wide as the terminal allows, the most dispensable columns left out first."""
 
+import io
+import textwrap
 from typing import TextIO
 
 from rich import box
@@ -7,7 +9,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from archcalc.render.cells import is_number, row_texts
+from archcalc.render.cells import ASCII, is_number, row_texts
 from archcalc.render.plain import fact_lines
 from archcalc.views.table import Column, Row, Table
 
@@ -19,14 +21,14 @@ _GAP = 2
 
 def render(table: Table, stream: TextIO, si: bool = False, ascii_only: bool = False) -> None:
     """Print a table to a terminal."""
-    console = Console(file=stream, highlight=False, soft_wrap=False, safe_box=ascii_only)
+    console = Console(file=_Ascii(stream) if ascii_only else stream, highlight=False)  # type: ignore[arg-type]
     kept, left_out = _fitting(table, si, console.width)
     grid = RichTable(
-        box=box.ASCII2 if ascii_only else box.SIMPLE_HEAD,
+        box=box.SIMPLE_HEAD,
         show_header=any(table.columns[i].title for i in kept),
         header_style=_HEADER,
         pad_edge=False,
-        padding=(0, _GAP, 0, 0),
+        padding=(0, _GAP - 1, 0, 0),  # and one blank that the box puts between columns
         show_edge=False,
     )
     for i in kept:
@@ -42,7 +44,7 @@ def render(table: Table, stream: TextIO, si: bool = False, ascii_only: bool = Fa
     console.print(Text(table.conventions, "dim"))
     console.print()
     console.print(grid)
-    for line in fact_lines(table, si):
+    for line in fact_lines(table, si, console.width):
         console.print(Text(line))
     notes = list(table.notes)
     if left_out:
@@ -50,8 +52,29 @@ def render(table: Table, stream: TextIO, si: bool = False, ascii_only: bool = Fa
         notes.append(f"left out for want of width: {titles} (choose with --columns)")
     if notes:
         console.print()
+    bullet = "* " if ascii_only else "• "
     for note in notes:
-        console.print(Text(f"• {note}" if not ascii_only else f"* {note}", "dim"), soft_wrap=False)
+        for line in textwrap.wrap(note, console.width, initial_indent=bullet, subsequent_indent="  "):
+            console.print(Text(line, "dim"))
+
+
+class _Ascii(io.TextIOBase):
+    """A stream that writes ASCII signs for those beyond it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._stream.write(text.translate(ASCII))
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
 
 
 def _texts(row: Row, table: Table, kept: list[int], si: bool) -> list[Text]:

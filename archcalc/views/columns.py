@@ -84,11 +84,11 @@ _ALL = (
     LayerColumn(Column("weights", "Weights", "text", 5), _weights),
     LayerColumn(Column("params", "Params", "count"), lambda a, i: a.params.layers[i].params, True),
     LayerColumn(
-        Column("params_share", "%", "percent", 6), lambda a, i: _share(a.params.layers[i].params, a.params.params), True
+        Column("params_share", "%", "percent", 7), lambda a, i: _share(a.params.layers[i].params, a.params.params), True
     ),
     LayerColumn(Column("buffers", "Buffers", "count", 5), lambda a, i: a.params.layers[i].buffers, True),
     LayerColumn(Column("macs", "MACs", "amount"), lambda a, i: a.cost.layers[i].macs, True),
-    LayerColumn(Column("macs_share", "%", "percent", 6), lambda a, i: _share(a.cost.layers[i].macs, a.cost.macs), True),
+    LayerColumn(Column("macs_share", "%", "percent", 7), lambda a, i: _share(a.cost.layers[i].macs, a.cost.macs), True),
     LayerColumn(Column("flops", "FLOPs", "amount", 4), lambda a, i: a.cost.layers[i].flops, True),
     LayerColumn(Column("adds", "Adds", "amount", 5), lambda a, i: a.cost.layers[i].work.adds, True),
     LayerColumn(Column("multiplies", "Mults", "amount", 5), lambda a, i: a.cost.layers[i].work.multiplies, True),
@@ -100,8 +100,8 @@ _ALL = (
     LayerColumn(Column("counted", "Counted", "bytes", 2), lambda a, i: _counted(a, i), True),
     LayerColumn(Column("alive", "Alive", "bytes", 1), lambda a, i: a.memory.layers[i].alive_bytes),
     LayerColumn(Column("rf", "RF", "pair", 2), _field(lambda field: field.size)),
-    LayerColumn(Column("stride", "Eff. stride", "pair", 3), _field(lambda field: field.stride)),
-    LayerColumn(Column("padding", "Eff. pad", "pair", 3), _field(lambda field: field.padding)),
+    LayerColumn(Column("stride", "Eff. stride", "pair", 6), _field(lambda field: field.stride)),
+    LayerColumn(Column("padding", "Eff. pad", "pair", 6), _field(lambda field: field.padding)),
     LayerColumn(Column("centre", "Centre", "pair", 5), _field(lambda field: field.centre)),
 )
 

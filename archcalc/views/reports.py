@@ -10,7 +10,19 @@ from archcalc.views.columns import columns_named
 from archcalc.views.layers import Choice, conventions, layer_table
 from archcalc.views.table import Column, Fact, Row, Table
 
-SUMMARY = ("output", "kernel", "params", "macs", "activations", "rf")
+SUMMARY = (
+    "input",
+    "output",
+    "kernel",
+    "params",
+    "params_share",
+    "macs",
+    "macs_share",
+    "activations",
+    "rf",
+    "stride",
+    "padding",
+)
 SHAPES = ("input", "output", "kernel")
 PARAMS = ("output", "weights", "params", "params_share", "buffers")
 MACS = ("output", "macs", "macs_share", "flops")
@@ -26,6 +38,12 @@ def _chosen(columns: tuple[str, ...], default: tuple[str, ...]) -> tuple[str, ..
     return columns or default
 
 
+def largest(choice: Choice, key: str) -> Choice:
+    """`--top` without `--sort` asks for the largest of what the table is about."""
+    sort = choice.sort or (key if choice.top is not None else "")
+    return Choice(choice.depth, sort, choice.top, choice.fold, choice.flat)
+
+
 def summary(analysis: Analysis, columns: tuple[str, ...], choice: Choice) -> Table:
     """Everything per layer, the totals below."""
     table = layer_table(analysis, analysis.spec.title, columns_named(_chosen(columns, SUMMARY)), choice)
@@ -39,7 +57,12 @@ def shapes(analysis: Analysis, columns: tuple[str, ...], choice: Choice) -> Tabl
 
 def params_per_layer(analysis: Analysis, columns: tuple[str, ...], choice: Choice) -> Table:
     """The parameters of each layer."""
-    table = layer_table(analysis, f"{analysis.spec.title}: parameters", columns_named(_chosen(columns, PARAMS)), choice)
+    table = layer_table(
+        analysis,
+        f"{analysis.spec.title}: parameters",
+        columns_named(_chosen(columns, PARAMS)),
+        largest(choice, "params"),
+    )
     shared = [layer for layer in analysis.params.layers if layer.shared_with and layer.weights]
     notes = [f"{layer.name} uses the weights of {layer.shared_with}: they count there" for layer in shared]
     return _with(table, notes=notes)
@@ -74,7 +97,9 @@ def params_total(analysis: Analysis) -> Table:
 def macs_per_layer(analysis: Analysis, columns: tuple[str, ...], choice: Choice, breakdown: bool) -> Table:
     """The operations of each layer, written out."""
     keys = _chosen(columns, BREAKDOWN if breakdown else MACS)
-    table = layer_table(analysis, f"{analysis.spec.title}: operations", columns_named(keys, ("macs",)), choice)
+    table = layer_table(
+        analysis, f"{analysis.spec.title}: operations", columns_named(keys, ("macs",)), largest(choice, "macs")
+    )
     return _with(table, notes=(OPERATIONS,))
 
 
@@ -110,7 +135,7 @@ def memory_per_layer(analysis: Analysis, columns: tuple[str, ...], choice: Choic
     """The memory of each layer's output."""
     keys = _chosen(columns, MEMORY if analysis.model == "peak" else LECTURE)
     title = f"{analysis.spec.title}: memory, model {analysis.model}"
-    table = layer_table(analysis, title, columns_named(keys), choice)
+    table = layer_table(analysis, title, columns_named(keys), largest(choice, "activations"))
     return _with(table, notes=(_MODEL[analysis.model],))
 
 
