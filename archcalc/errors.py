@@ -8,17 +8,20 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
+# Small values that cannot be part of a cycle are kept from the garbage collector (`gc=False`), here and in the other
+# rooms: with hundreds of thousands of them its passes would take longer than all else.
+
 _EXCERPT_WIDTH = 100
 
 
-class Source(Struct, frozen=True):
+class Source(Struct, frozen=True, gc=False):
     """A text and the name users know it by: a path, `<stdin>`, `--set`."""
 
     name: str
     text: str
 
 
-class Span(Struct, frozen=True):
+class Span(Struct, frozen=True, gc=False):
     """A stretch of one line of a source; `line` and `column` count from 1, `width` in characters."""
 
     source: Source
@@ -43,7 +46,7 @@ class Span(Struct, frozen=True):
         return [margin + shown, f"{under} {remark}".rstrip()]
 
 
-class Problem(Struct, frozen=True):
+class Problem(Struct, frozen=True, gc=False):
     """One thing that is wrong.
 
     `message` says what; `hint` what would be right (it stands behind the carets); `details` are further lines, such as

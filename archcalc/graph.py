@@ -8,7 +8,7 @@ from archcalc.errors import Span
 from archcalc.ops.base import Op
 
 
-class Node(Struct, frozen=True):
+class Node(Struct, frozen=True, gc=False):
     """One layer. `inputs` are positions in `Graph.nodes`, all before its own.
 
     `shares` is the position of the node whose weights it uses, if it has none of its own. `span` is where its keyword

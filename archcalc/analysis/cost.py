@@ -6,7 +6,7 @@ from archcalc.infer import InferredGraph
 from archcalc.ops.base import Work
 
 
-class LayerCost(Struct, frozen=True):
+class LayerCost(Struct, frozen=True, gc=False):
     """The operations of one layer for the whole batch."""
 
     name: str

@@ -16,8 +16,8 @@ DTYPES: dict[str, int] = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 
 """Data type → bytes a value."""
 
 
-class LayerMemory(Struct, frozen=True):
-    """The output of one layer for the whole batch; `counted` says whether the lecture's model gives it memory."""
+class LayerMemory(Struct, frozen=True, gc=False):
+    """The output of one layer for the whole batch; `counted` says whether it is part of the model's total."""
 
     name: str
     values: int
@@ -68,20 +68,19 @@ def measure_memory(network: InferredGraph, model: Model = "peak", batch: int = 1
     size = DTYPES[dtype]
     last = network.graph.last_uses()
     alive = _alive_bytes([product(shape) * batch * size for shape in network.shapes], last)
+    peak = max(range(len(alive)), key=alive.__getitem__)
     layers = []
     for position, (node, shape) in enumerate(zip(network.nodes, network.shapes, strict=True)):
         values = product(shape) * batch
-        counted = not node.inputs or _owns_its_output(network.work(position), network.windows(position))
+        if model == "peak":
+            counted = position <= peak <= last[position]
+        elif model == "lecture":
+            counted = not node.inputs or _owns_its_output(network.work(position), network.windows(position))
+        else:
+            counted = True
         layers.append(LayerMemory(node.name, values, values * size, counted, alive[position]))
-    peak = max(range(len(layers)), key=alive.__getitem__)
-    tensors = (position for position in range(peak + 1) if last[position] >= peak)
     params = count_params(network)
-    peak_bytes = alive[peak]
-    values = {
-        "lecture": sum(layer.values for layer in layers if layer.counted),
-        "all": sum(layer.values for layer in layers),
-        "peak": peak_bytes // size,
-    }[model]
+    values = sum(layer.values for layer in layers if layer.counted)
     return Memory(
         model,
         dtype,
@@ -90,9 +89,9 @@ def measure_memory(network: InferredGraph, model: Model = "peak", batch: int = 1
         (params.params + params.buffers) * size,
         values,
         values * size,
-        peak_bytes,
+        alive[peak],
         layers[peak].name,
-        tuple(Alive(layers[position].name, layers[position].bytes) for position in tensors),
+        tuple(Alive(layers[i].name, layers[i].bytes) for i in range(peak + 1) if last[i] >= peak),
     )
 
 

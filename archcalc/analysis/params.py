@@ -6,7 +6,7 @@ from archcalc.infer import InferredGraph
 from archcalc.ops.base import Weights
 
 
-class LayerParams(Struct, frozen=True):
+class LayerParams(Struct, frozen=True, gc=False):
     """The arrays of one layer. `shared_with` names the layer they are counted at, if it is not this one."""
 
     name: str

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from archcalc.infer import InferredGraph
-from archcalc.ops.base import Gap, Reads, Window
+from archcalc.ops.base import POINTWISE, Gap, Reads, Window
 
 if TYPE_CHECKING:  # only spread grids need fractions, and importing them takes as long as a small network
     from fractions import Fraction
@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # only spread grids need fractions, and importing them takes 
 MAX_PERIOD = 4096
 
 
-class Field(Struct, frozen=True):
+class Field(Struct, frozen=True, gc=False):
     """What units of a layer see of one axis of the input.
 
     Unit m·period + i sees from m·step + lows[i] to m·step + highs[i]; `period` is 1 unless an input was spread out.
@@ -107,7 +107,7 @@ class Misalignment(Struct, frozen=True):
     same_stride: bool
 
 
-class LayerField(Struct, frozen=True):
+class LayerField(Struct, frozen=True, gc=False):
     """What a layer sees of each spatial axis of the input."""
 
     name: str
@@ -169,7 +169,7 @@ def input_field(axis: int) -> Field:
 
 def follow(seen: Seen, reads: Reads) -> Seen:
     """What a layer sees through one of its inputs, of which `seen` is known."""
-    if not isinstance(seen, Field):
+    if not isinstance(seen, Field) or reads is POINTWISE[len(reads)]:
         return seen
     for axis, entry in enumerate(reads):
         if isinstance(entry, Window) and entry.axis == seen.axis:

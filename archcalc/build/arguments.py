@@ -1,79 +1,113 @@
 """Values of a spec → arguments of an operator, each decoded to the type that its class declares."""
 
+from collections.abc import Callable
 from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
-from msgspec import NODEFAULT, Struct
+from msgspec import NODEFAULT, Meta, Struct
 
 from archcalc.errors import Problem, Span, printable
 from archcalc.ops.base import Op
 
+MISFIT = object()
+Converter = Callable[[Any], Any]
+
 
 class Argument(Struct, frozen=True):
-    """One declared argument of an operator class."""
+    """One declared argument of an operator class; `convert` gives a value as its type, or MISFIT."""
 
     name: str
     type: Any
     required: bool
+    convert: Converter
 
 
 def arguments_of(op: type[Op]) -> dict[str, Argument]:
     """The arguments an operator class declares, in order."""
     return {
-        field.name: Argument(field.name, field.type, field.default is NODEFAULT) for field in msgspec.structs.fields(op)
+        field.name: Argument(field.name, field.type, field.default is NODEFAULT, converter(field.type))
+        for field in msgspec.structs.fields(op)
     }
 
 
 def decode(argument: Argument, value: Any, span: Span) -> tuple[Any, Problem | None]:
     """`value` as the argument's type, or what is wrong with it."""
-    found = convert(value, argument.type)
+    found = argument.convert(value)
     if found is not MISFIT:
         return found, None
     return None, Problem(f"{argument.name} is {expected(argument.type)}", span, f"this is {_shown(value)}")
 
 
-MISFIT = object()
-
-
-def convert(value: Any, kind: Any) -> Any:
-    """`value` as a type that operators declare: lists become tuples, 32.0 becomes 32; MISFIT where it is not one.
+def converter(kind: Any) -> Converter:
+    """What turns a value into a type that operators declare: lists become tuples, 32.0 becomes 32.
 
     Not `msgspec.convert`: version 0.22 crashes the interpreter on a union of a bounded number and a pair.
     """
-    if isinstance(kind, type):
-        return _convert_plain(value, kind)
     origin, parts = get_origin(kind), get_args(kind)
     if origin is Literal:
-        return value if isinstance(value, str) and value in parts else MISFIT
+        return lambda value: value if isinstance(value, str) and value in parts else MISFIT
     if hasattr(kind, "__metadata__"):
-        found, bounds = _convert_plain(value, kind.__origin__), kind.__metadata__[0]
-        inside = found is not MISFIT and not found < bounds.ge and (bounds.le is None or found <= bounds.le)
-        return found if inside else MISFIT
+        return _bounded(converter(kind.__origin__), kind.__metadata__[0])
     if origin is tuple:
-        return _convert_list(value, parts)
-    return next((found for part in parts if (found := convert(value, part)) is not MISFIT), MISFIT)
+        return _list(parts)
+    if parts:
+        return _any_of([converter(part) for part in parts])
+    return _PLAIN[kind]
 
 
-def _convert_plain(value: Any, kind: type) -> Any:
-    if kind is type(None):
-        return None if value is None else MISFIT
-    if kind is bool or isinstance(value, bool):
-        return value if kind is bool and isinstance(value, bool) else MISFIT
-    if kind is int and isinstance(value, float) and value.is_integer():
+def _number(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
         return int(value)  # an expression with a division gives 32.0 for 32
-    if kind is float and isinstance(value, int):
-        return float(value)
-    return value if isinstance(value, kind) else MISFIT
+    return value if isinstance(value, int) and not isinstance(value, bool) else MISFIT
 
 
-def _convert_list(value: Any, parts: tuple[Any, ...]) -> Any:
-    if not isinstance(value, (list, tuple)):
+def _real(value: Any) -> Any:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else MISFIT
+
+
+_PLAIN: dict[Any, Converter] = {
+    int: _number,
+    float: _real,
+    bool: lambda value: value if isinstance(value, bool) else MISFIT,
+    type(None): lambda value: None if value is None else MISFIT,
+}
+
+
+def _bounded(convert: Converter, bounds: Meta) -> Converter:
+    low, high = bounds.ge, bounds.le
+
+    def bounded(value: Any) -> Any:
+        found = convert(value)
+        if found is MISFIT or (low is not None and found < low) or (high is not None and found > high):
+            return MISFIT
+        return found
+
+    return bounded
+
+
+def _any_of(converters: list[Converter]) -> Converter:
+    def any_of(value: Any) -> Any:
+        for convert in converters:
+            found = convert(value)
+            if found is not MISFIT:
+                return found
         return MISFIT
-    kinds = (parts[0],) * len(value) if parts[-1] is Ellipsis else parts
-    if len(kinds) != len(value):
-        return MISFIT
-    items = tuple(convert(item, kind) for item, kind in zip(value, kinds, strict=True))
-    return MISFIT if MISFIT in items else items
+
+    return any_of
+
+
+def _list(parts: tuple[Any, ...]) -> Converter:
+    """A tuple of one type in any number, or of one value a part."""
+    size = None if parts[-1] is Ellipsis else len(parts)
+    convert = converter(parts[0])
+
+    def whole(value: Any) -> Any:
+        if not isinstance(value, (list, tuple)) or (size is not None and len(value) != size):
+            return MISFIT
+        items = tuple(map(convert, value))
+        return MISFIT if MISFIT in items else items
+
+    return whole
 
 
 def _shown(value: Any) -> str:

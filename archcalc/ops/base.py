@@ -33,7 +33,7 @@ Role = Literal["trainable", "statistic"]
 NEUTRAL = {"dilation": 1, "groups": 1, "output_padding": 0}
 
 
-class Weight(Struct, frozen=True):
+class Weight(Struct, frozen=True, gc=False):
     """A stored array. `statistic` marks what training updates without a gradient (running mean and variance)."""
 
     name: str
@@ -49,7 +49,7 @@ class Weight(Struct, frozen=True):
 Weights = tuple[Weight, ...]
 
 
-class Work(Struct, frozen=True):
+class Work(Struct, frozen=True, gc=False):
     """What one sample costs, as counts of scalar operations.
 
     `macs` are the multiply-accumulates of convolutions and matrix products; a mac is two FLOPs. `exponentials` holds
@@ -67,7 +67,7 @@ class Work(Struct, frozen=True):
 NO_WORK = Work()
 
 
-class Window(Struct, frozen=True):
+class Window(Struct, frozen=True, gc=False):
     """One output axis follows axis `axis` of the input: unit u reads a window of it.
 
     The input is first spread out by `upsample` (its units `upsample` apart, nothing in between); on that grid unit u
@@ -88,7 +88,7 @@ class Window(Struct, frozen=True):
         return self.kernel + (self.kernel - 1) * (self.dilation - 1)
 
 
-class Gap(Struct, frozen=True):
+class Gap(Struct, frozen=True, gc=False):
     """An output axis whose reads have no window form, and why."""
 
     reason: str
@@ -102,7 +102,7 @@ POINTWISE: tuple[Reads, ...] = tuple(tuple(Window(axis) for axis in range(rank))
 """By rank: every output unit reads the one input unit at its own place."""
 
 
-class Complaint(Struct, frozen=True):
+class Complaint(Struct, frozen=True, gc=False):
     """What `check` has against the inputs; `argument` names the argument to point at, if one is to blame."""
 
     message: str

@@ -25,7 +25,7 @@ _FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][-+]?[0-
 _WORDS: dict[str, bool | None] = {"null": None, "~": None, "": None, "true": True, "false": False}
 
 
-class Scalar(Struct, frozen=True):
+class Scalar(Struct, frozen=True, gc=False):
     value: str | int | float | bool | None
     span: Span
 

@@ -74,6 +74,11 @@ def _weights(analysis: Analysis, position: int) -> str:
     return ", ".join(show_shape(weight.shape) for weight in weights if weight.role == "trainable")
 
 
+def _counted(analysis: Analysis, position: int) -> int:
+    layer = analysis.memory.layers[position]
+    return layer.bytes if layer.counted else 0
+
+
 _ALL = (
     LayerColumn(
         Column("layer", "Layer (type)", "name"), lambda a, i: (a.graph.nodes[i].name, a.graph.nodes[i].op.keyword)
@@ -97,7 +102,7 @@ _ALL = (
     LayerColumn(Column("exponentials", "Exps", "amount", 5), lambda a, i: a.cost.layers[i].work.exponentials, True),
     LayerColumn(Column("values", "Values", "count", 2), lambda a, i: a.memory.layers[i].values, True),
     LayerColumn(Column("activations", "Act. mem", "bytes", 1), lambda a, i: a.memory.layers[i].bytes, True),
-    LayerColumn(Column("counted", "Counted", "bytes", 2), lambda a, i: _counted(a, i), True),
+    LayerColumn(Column("counted", "Counted", "bytes", 2), _counted, True),
     LayerColumn(Column("alive", "Alive", "bytes", 1), lambda a, i: a.memory.layers[i].alive_bytes),
     LayerColumn(Column("rf", "RF", "pair", 2), _field(lambda field: field.size)),
     LayerColumn(Column("stride", "Eff. stride", "pair", 6), _field(lambda field: field.stride)),
@@ -107,11 +112,6 @@ _ALL = (
 
 COLUMNS: dict[str, LayerColumn] = {column.column.key: column for column in _ALL}
 """Key (as in `--columns`) → column."""
-
-
-def _counted(analysis: Analysis, position: int) -> int:
-    layer = analysis.memory.layers[position]
-    return layer.bytes if layer.counted or analysis.model == "all" else 0
 
 
 def columns_named(keys: "list[str] | tuple[str, ...]", exact: tuple[str, ...] = ()) -> list[LayerColumn]:
