@@ -111,7 +111,7 @@ def _problem(graph: Graph, shapes: list[Shape | None], node: Node, complaint: Co
             details.append(f"their ways parted at {_named(graph.nodes[fork])}")
         elif fork is not None:
             details.append(f"the others branch off at {_named(graph.nodes[fork])}")
-    message = f"{node.name}: {complaint.message}"
+    message = f"{node.name}: {complaint.message.removeprefix(node.op.keyword + ' ')}"
     return Problem(message, span, complaint.hint, tuple(details))
 
 

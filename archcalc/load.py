@@ -9,7 +9,7 @@ from archcalc.build import Overrides, assemble
 from archcalc.errors import Problem, ShapeError, Source, SpecError, UsageError, printable
 from archcalc.infer import InferredGraph, propagate
 from archcalc.spec import zoo
-from archcalc.spec.schema import Spec
+from archcalc.spec.model import Spec
 from archcalc.spec.tree import Tree, read_tree
 
 

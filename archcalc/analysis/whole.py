@@ -8,7 +8,7 @@ from archcalc.analysis.params import Params, count_params
 from archcalc.analysis.receptive_field import ReceptiveFields, receptive_fields
 from archcalc.errors import Problem, UsageError, did_you_mean
 from archcalc.infer import InferredGraph
-from archcalc.spec.schema import Spec
+from archcalc.spec.model import Spec
 
 
 class Analysis:

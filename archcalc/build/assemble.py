@@ -1,13 +1,12 @@
 """Program → Graph: blocks and repeats written out, arguments evaluated, references resolved."""
 
-from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from archcalc.build.arguments import arguments_of, decode
-from archcalc.build.names import Cursor, Member, Reference, Scope, unknown_name
+from archcalc.build.names import Cursor, Member, Reference, Scope
+from archcalc.build.overrides import Overrides, with_arguments
 from archcalc.build.program import (
     BlockStep,
     BranchStep,
@@ -18,27 +17,21 @@ from archcalc.build.program import (
     compile_spec,
     is_required,
 )
+from archcalc.build.resolve import Draft, resolve
 from archcalc.errors import Problem, Span, SpecError, did_you_mean, printable
-from archcalc.graph import Graph, Node
+from archcalc.graph import Graph
 from archcalc.ops.activation import Identity
 from archcalc.ops.base import Op
 from archcalc.ops.source import Input
 from archcalc.spec.expressions import Evaluator
-from archcalc.spec.schema import Call, Spec, expression_of, is_layer_name
+from archcalc.spec.model import Call, Spec, expression_of
+from archcalc.spec.schema import is_layer_name
 from archcalc.spec.tree import Scalar, Sequence, Tree, plain
 
 MAX_LAYERS = 250_000
 MAX_LEVELS = 150
 
 Names = dict[str, Any]
-
-
-class Overrides(Struct, frozen=True):
-    """What `--set` changes: values of `vars`, arguments of layers by full name, and the input shape."""
-
-    variables: Mapping[str, Tree] = {}
-    arguments: Mapping[tuple[str, str], Tree] = {}
-    input: tuple[int, ...] | None = None
 
 
 class Assembly(Struct, frozen=True):
@@ -65,8 +58,8 @@ def assemble(spec: Spec, overrides: Overrides = Overrides()) -> Assembly:  # noq
     shape = overrides.input or _input_shape(spec, names, evaluator, problems)
     expansion = _Expansion(spec, program, evaluator, names, problems)
     expansion.run_all(Input(shape))
-    graph = Graph(spec.name, tuple(expansion.finish()))
-    graph = _with_arguments(graph, overrides, problems)
+    graph = Graph(spec.name, tuple(resolve(expansion.drafts, expansion.scopes, problems, expansion.broken)))
+    graph = with_arguments(graph, overrides, problems)
     return Assembly(graph, tuple(_first_of_each_place(problems)), frozenset(expansion.broken))
 
 
@@ -125,17 +118,6 @@ def _first_of_each_place(problems: list[Problem]) -> list[Problem]:
     return list(seen.values())
 
 
-class _Draft(Struct):
-    """A node whose inputs may still be names."""
-
-    op: Op
-    inputs: tuple[Cursor, ...]
-    call: Call | None
-    member: Member
-    scope: Scope
-    shares: Reference | None = None
-
-
 class _Beyond(Exception):  # noqa: N818 - not an error that anyone sees
     """The network has grown beyond every bound; what is wrong has been noted."""
 
@@ -151,7 +133,7 @@ class _Expansion:
         self.evaluator = evaluator
         self.variables = variables
         self.problems = problems
-        self.drafts: list[_Draft] = []
+        self.drafts: list[Draft] = []
         self.scopes: list[Scope] = []
         self.broken: set[int] = set()
         self.written = 0
@@ -160,7 +142,7 @@ class _Expansion:
     def run_all(self, source: Input) -> None:
         root = Scope(None, 0)
         self.scopes.append(root)
-        self.drafts.append(_Draft(source, (), None, Member("input", "input", 0), root))
+        self.drafts.append(Draft(source, (), None, Member("input", "input", 0), root))
         try:
             self._run(self.program.steps, 0, root, self.variables)
         except _Beyond:
@@ -277,7 +259,7 @@ class _Expansion:
         problem = scope.add(member, call.name.span if call.name else call.span)
         self.problems += [problem] if problem else []
         shares = self._references(call.shares, scope, names) if call.shares is not None else ()
-        self.drafts.append(_Draft(op, inputs, call, member, scope, shares[0] if shares else None))
+        self.drafts.append(Draft(op, inputs, call, member, scope, shares[0] if shares else None))
         return member.position
 
     def _arity_fits(self, step: OpStep, inputs: tuple[Cursor, ...]) -> bool:
@@ -372,86 +354,3 @@ class _Expansion:
                 return Member(name, repeat.index, scope=within, numbered=True)
             return Member("", name, scope=within, numbered=True)
         return Member("", repeat.index if len(repeat.index) > 1 else "", scope=within, numbered=True)
-
-    def finish(self) -> list[Node]:
-        """The nodes, with the names that nobody gave and the positions that names mean."""
-        for scope in self.scopes:
-            scope.settle()
-        nodes = []
-        for position, draft in enumerate(self.drafts):
-            inputs = tuple(self._resolve(cursor, position) for cursor in draft.inputs)
-            shares = None if draft.shares is None else self._resolve(draft.shares, position)
-            name = draft.scope.path + draft.member.name
-            call = draft.call
-            span, spans = (None, {}) if call is None else (call.span, call.spans)
-            nodes.append(Node(name, draft.op, inputs, span, spans, shares))
-        return nodes
-
-    def _resolve(self, cursor: Cursor, position: int) -> int:
-        """The position that a cursor means; 0, with the problem noted, where it means nothing before `position`."""
-        asked = cursor
-        while isinstance(cursor, Reference):
-            found = cursor.scope.find(cursor.name)
-            if found is None:
-                self.problems.append(unknown_name(cursor))
-                self.broken.add(position)
-                return 0
-            cursor = found
-        if isinstance(asked, Reference) and cursor >= position:
-            self.problems.append(self._loops_back(asked, cursor, position))
-            self.broken.add(position)
-            return 0
-        return cursor
-
-    def _loops_back(self, reference: Reference, target: int, position: int) -> Problem:
-        """Why a layer cannot read one that is written later: it would wait for itself, or the order is wrong."""
-        name = printable(reference.name, 60)
-        if target == position:
-            return Problem(f"'{name}' reads itself: a cycle", reference.span)
-        way = self._way(position, target)
-        if way is not None:
-            names = [self.drafts[step].member.name for step in [*way, position]]
-            return Problem(f"a cycle: {' → '.join(names)}", reference.span, f"'{name}' needs this layer")
-        line = self.drafts[target].call
-        hint = f"it is written at line {line.span.line}" if line else ""
-        return Problem(f"'{name}' comes later: a layer reads only earlier ones", reference.span, hint)
-
-    def _way(self, start: int, end: int) -> list[int] | None:
-        """A chain of layers from `start` to `end`, each of which reads the one before it."""
-        before: dict[int, int] = {start: start}
-        for position in range(start + 1, end + 1):
-            for cursor in self.drafts[position].inputs:
-                if isinstance(cursor, int) and cursor in before and cursor != position:
-                    before.setdefault(position, cursor)
-        if end not in before:
-            return None
-        way = [end]
-        while way[-1] != start:
-            way.append(before[way[-1]])
-        return way[::-1]
-
-
-def _with_arguments(graph: Graph, overrides: Overrides, problems: list[Problem]) -> Graph:
-    """The graph with the arguments that `--set layer.argument=value` changes."""
-    if not overrides.arguments:
-        return graph
-    nodes, index = list(graph.nodes), graph.index()
-    for (name, argument), tree in overrides.arguments.items():
-        if name not in index:
-            hint = did_you_mean(name, index) or "vars.NAME, or LAYER.ARGUMENT"
-            problems.append(Problem(f"'{graph.name}' has no layer '{printable(name, 60)}'", tree.span, hint))
-            continue
-        node = nodes[index[name]]
-        declared = arguments_of(type(node.op))
-        if argument not in declared:
-            hint = did_you_mean(argument, declared) or f"{node.op.keyword} has none"
-            message = f"{node.op.keyword} has no argument '{printable(argument, 40)}'"
-            problems.append(Problem(message, tree.span, hint))
-            continue
-        value, problem = decode(declared[argument], plain(tree), tree.span)
-        if problem:
-            problems.append(problem)
-            continue
-        op = msgspec.structs.replace(node.op, **{argument: value})
-        nodes[index[name]] = Node(node.name, op, node.inputs, node.span, node.spans, node.shares)
-    return Graph(graph.name, tuple(nodes))

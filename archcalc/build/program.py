@@ -10,7 +10,8 @@ from archcalc.errors import Problem, did_you_mean, printable
 from archcalc.ops import OPS
 from archcalc.ops.base import Op
 from archcalc.spec.expressions import Evaluator
-from archcalc.spec.schema import REQUIRED, RESERVED, Block, Branch, Call, Repeat, Spec, Step, expression_of
+from archcalc.spec.model import Block, Branch, Call, Repeat, Spec, Step, expression_of
+from archcalc.spec.schema import REQUIRED, RESERVED
 from archcalc.spec.tree import Mapping, Scalar, Sequence, Tree, plain
 
 
@@ -91,18 +92,16 @@ class _Compiler:
         constants: dict[str, Any] = {}
         dynamic: list[tuple[Argument, Tree]] = []
         wrong = len(self.problems)
+        self._check_arguments(call, call.keyword, {name: arg.required for name, arg in declared.items()})
         for name, tree in call.arguments.items():
             argument = declared.get(name)
             if argument is None:
-                message = f"{call.keyword} has no argument '{printable(name, 40)}'"
-                hint = did_you_mean(name, (*declared, *RESERVED))
-                self.problems.append(Problem(message, call.spans[name], hint))
-            elif has_expression(tree):
+                continue
+            if has_expression(tree):
                 dynamic.append((argument, tree))
             else:
                 constants[name], problem = decode(argument, plain(tree), tree.span)
                 self.problems += [problem] if problem else []
-        self._check_required(call, [name for name, argument in declared.items() if argument.required])
         fixed = op(**constants) if not dynamic and len(self.problems) == wrong else None
         return OpStep(call, op, constants, tuple(dynamic), fixed, self._branches(call, op))
 
@@ -123,19 +122,20 @@ class _Compiler:
     def _check_block(self, call: Call, block: Block) -> None:
         if call.branches is not None:
             self.problems.append(Problem(f"block '{block.name}' has arguments, not branches", call.span))
-        for name in call.arguments:
-            if name not in block.arguments:
-                message = f"block '{block.name}' has no argument '{printable(name, 40)}'"
-                hint = did_you_mean(name, (*block.arguments, *RESERVED))
-                self.problems.append(Problem(message, call.spans[name], hint))
-        required = (name for name, default in block.arguments.items() if is_required(default))
-        self._check_required(call, required)
+        required = {name: is_required(default) for name, default in block.arguments.items()}
+        self._check_arguments(call, f"block '{block.name}'", required)
 
-    def _check_required(self, call: Call, required: "Iterator[str] | list[str]") -> None:
-        missing = [name for name in required if name not in call.arguments]
+    def _check_arguments(self, call: Call, what: str, declared: dict[str, bool]) -> None:
+        """Arguments that are not declared, and required ones that are missing and not merely misspelt."""
+        missing = [name for name, required in declared.items() if required and name not in call.arguments]
+        for name in call.arguments:
+            if name not in declared:
+                hint = did_you_mean(name, (*declared, *RESERVED))
+                missing = [other for other in missing if f"'{other}'" not in hint]
+                self.problems.append(Problem(f"{what} has no argument '{printable(name, 40)}'", call.spans[name], hint))
         if missing:
             names = ", ".join(f"'{name}'" for name in missing)
-            self.problems.append(Problem(f"{call.keyword} needs {names}", call.span))
+            self.problems.append(Problem(f"{what} needs {names}", call.span))
 
     def _check_expressions(self, *trees: Tree | None) -> None:
         for tree in trees:

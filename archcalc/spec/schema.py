@@ -6,12 +6,10 @@ operator or a shape.
 
 import re
 from collections.abc import Iterator
-from typing import TypeAlias
-
-from msgspec import Struct
 
 from archcalc.errors import Problem, Source, Span, SpecError, did_you_mean, printable
-from archcalc.spec.expressions import Expression, as_expression
+from archcalc.spec.expressions import as_expression
+from archcalc.spec.model import Block, Branch, Call, Published, Repeat, Spec, Step, Text
 from archcalc.spec.tree import Mapping, Scalar, Sequence, Tree, describe, plain
 
 VERSION = 1
@@ -49,93 +47,6 @@ REQUIRED = "required"
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_/ -]*\Z")
-
-
-class Branch(Struct, frozen=True):
-    """One branch of a merge; `when` leaves it out, `count` writes it several times with index `index`."""
-
-    steps: tuple["Step", ...]
-    span: Span
-    when: Tree | None = None
-    count: Tree | None = None
-    index: str = ""
-
-
-class Call(Struct, frozen=True):
-    """A layer: an operator or a block, by its keyword. `branches` are those of a merge, None where none are written."""
-
-    keyword: str
-    span: Span
-    arguments: dict[str, Tree]
-    spans: dict[str, Span]
-    name: Tree | None = None
-    when: Tree | None = None
-    inputs: Tree | None = None
-    shares: Tree | None = None
-    branches: tuple[Branch, ...] | None = None
-
-
-class Repeat(Struct, frozen=True):
-    """Layers written `count` times; `scoped` says whether each time has a name of its own in front of its layers'."""
-
-    count: Tree
-    span: Span
-    steps: tuple["Step", ...]
-    index: str = ""
-    name: Tree | None = None
-    when: Tree | None = None
-    scoped: bool = True
-
-
-Step: TypeAlias = Call | Repeat
-
-
-class Block(Struct, frozen=True):
-    """A named piece of network with arguments; an argument without a default is required."""
-
-    name: str
-    span: Span
-    arguments: dict[str, Tree]
-    steps: tuple[Step, ...]
-
-
-class Published(Struct, frozen=True):
-    """A number somebody printed, and where."""
-
-    metric: str
-    value: float
-    source: str
-    tolerance: float | str = 0
-    note: str = ""
-
-
-class Spec(Struct, frozen=True):
-    """What a file says, with what it extends already taken in."""
-
-    source: Source
-    name: str
-    title: str
-    input: Tree | None
-    variables: dict[str, Tree]
-    variable_spans: dict[str, Span]
-    blocks: dict[str, Block]
-    steps: tuple[Step, ...]
-    family: str = ""
-    paper: dict[str, object] = {}
-    published: tuple[Published, ...] = ()
-    notes: str = ""
-
-
-class Text(Struct, frozen=True):
-    """The top level of one file, not yet joined with what it extends."""
-
-    source: Source
-    entries: dict[str, Tree]
-    keys: dict[str, Span]
-
-    def scalar(self, key: str, default: str = "") -> str:
-        tree = self.entries.get(key)
-        return str(tree.value) if isinstance(tree, Scalar) and tree.value is not None else default
 
 
 def read_text(source: Source, tree: Tree) -> tuple[Text, list[Problem]]:
@@ -409,8 +320,3 @@ def _published(tree: Tree | None, problems: list[Problem]) -> tuple[Published, .
             note = str(values.get("note", ""))
             found.append(Published(str(metric), float(str(value)), str(source), tolerance, note))  # type: ignore[arg-type]
     return tuple(found)
-
-
-def expression_of(tree: Tree) -> Expression | None:
-    """The expression a value is, if it is one."""
-    return as_expression(tree.value, tree.span) if isinstance(tree, Scalar) else None

@@ -5,7 +5,8 @@ import sys
 from collections.abc import Iterator
 
 from archcalc.errors import Problem, Source, SpecError, UsageError, did_you_mean, printable
-from archcalc.spec.schema import Spec, Text, read_spec, read_text
+from archcalc.spec.model import Spec, Text
+from archcalc.spec.schema import read_spec, read_text
 from archcalc.spec.tree import MAX_BYTES, read_tree
 
 _SUFFIXES = (".yaml", ".yml")

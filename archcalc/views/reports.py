@@ -135,7 +135,9 @@ def memory_per_layer(analysis: Analysis, columns: tuple[str, ...], choice: Choic
     """The memory of each layer's output."""
     keys = _chosen(columns, MEMORY if analysis.model == "peak" else LECTURE)
     title = f"{analysis.spec.title}: memory, model {analysis.model}"
-    table = layer_table(analysis, title, columns_named(keys), largest(choice, "activations"))
+    table = layer_table(
+        analysis, title, columns_named(keys), largest(choice, "activations" if analysis.model == "peak" else "counted")
+    )
     return _with(table, notes=(_MODEL[analysis.model],))
 
 

@@ -1,0 +1,45 @@
+"""What `--set` and `--input` change about a spec."""
+
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import Struct
+
+from archcalc.build.arguments import arguments_of, decode
+from archcalc.errors import Problem, did_you_mean, printable
+from archcalc.graph import Graph, Node
+from archcalc.spec.tree import Tree, plain
+
+
+class Overrides(Struct, frozen=True):
+    """What `--set` changes: values of `vars`, arguments of layers by full name, and the input shape."""
+
+    variables: Mapping[str, Tree] = {}
+    arguments: Mapping[tuple[str, str], Tree] = {}
+    input: tuple[int, ...] | None = None
+
+
+def with_arguments(graph: Graph, overrides: Overrides, problems: list[Problem]) -> Graph:
+    """The graph with the arguments that `--set layer.argument=value` changes."""
+    if not overrides.arguments:
+        return graph
+    nodes, index = list(graph.nodes), graph.index()
+    for (name, argument), tree in overrides.arguments.items():
+        if name not in index:
+            hint = did_you_mean(name, index) or "vars.NAME, or LAYER.ARGUMENT"
+            problems.append(Problem(f"'{graph.name}' has no layer '{printable(name, 60)}'", tree.span, hint))
+            continue
+        node = nodes[index[name]]
+        declared = arguments_of(type(node.op))
+        if argument not in declared:
+            hint = did_you_mean(argument, declared) or f"{node.op.keyword} has none"
+            message = f"{node.op.keyword} has no argument '{printable(argument, 40)}'"
+            problems.append(Problem(message, tree.span, hint))
+            continue
+        value, problem = decode(declared[argument], plain(tree), tree.span)
+        if problem:
+            problems.append(problem)
+            continue
+        op = msgspec.structs.replace(node.op, **{argument: value})
+        nodes[index[name]] = Node(node.name, op, node.inputs, node.span, node.spans, node.shares)
+    return Graph(graph.name, tuple(nodes))

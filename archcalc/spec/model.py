@@ -1,0 +1,101 @@
+"""What a spec is once it is read: layers, blocks, repeats and numbers that somebody published, each with its place."""
+
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from archcalc.errors import Source, Span
+from archcalc.spec.expressions import Expression, as_expression
+from archcalc.spec.tree import Scalar, Tree
+
+
+class Branch(Struct, frozen=True):
+    """One branch of a merge; `when` leaves it out, `count` writes it several times with index `index`."""
+
+    steps: tuple["Step", ...]
+    span: Span
+    when: Tree | None = None
+    count: Tree | None = None
+    index: str = ""
+
+
+class Call(Struct, frozen=True):
+    """A layer: an operator or a block, by its keyword. `branches` are those of a merge, None where none are written."""
+
+    keyword: str
+    span: Span
+    arguments: dict[str, Tree]
+    spans: dict[str, Span]
+    name: Tree | None = None
+    when: Tree | None = None
+    inputs: Tree | None = None
+    shares: Tree | None = None
+    branches: tuple[Branch, ...] | None = None
+
+
+class Repeat(Struct, frozen=True):
+    """Layers written `count` times; `scoped` says whether each time has a name of its own in front of its layers'."""
+
+    count: Tree
+    span: Span
+    steps: tuple["Step", ...]
+    index: str = ""
+    name: Tree | None = None
+    when: Tree | None = None
+    scoped: bool = True
+
+
+Step: TypeAlias = Call | Repeat
+
+
+class Block(Struct, frozen=True):
+    """A named piece of network with arguments; an argument without a default is required."""
+
+    name: str
+    span: Span
+    arguments: dict[str, Tree]
+    steps: tuple[Step, ...]
+
+
+class Published(Struct, frozen=True):
+    """A number somebody printed, and where."""
+
+    metric: str
+    value: float
+    source: str
+    tolerance: float | str = 0
+    note: str = ""
+
+
+class Spec(Struct, frozen=True):
+    """What a file says, with what it extends already taken in."""
+
+    source: Source
+    name: str
+    title: str
+    input: Tree | None
+    variables: dict[str, Tree]
+    variable_spans: dict[str, Span]
+    blocks: dict[str, Block]
+    steps: tuple[Step, ...]
+    family: str = ""
+    paper: dict[str, object] = {}
+    published: tuple[Published, ...] = ()
+    notes: str = ""
+
+
+class Text(Struct, frozen=True):
+    """The top level of one file, not yet joined with what it extends."""
+
+    source: Source
+    entries: dict[str, Tree]
+    keys: dict[str, Span]
+
+    def scalar(self, key: str, default: str = "") -> str:
+        tree = self.entries.get(key)
+        return str(tree.value) if isinstance(tree, Scalar) and tree.value is not None else default
+
+
+def expression_of(tree: Tree) -> Expression | None:
+    """The expression a value is, if it is one."""
+    return as_expression(tree.value, tree.span) if isinstance(tree, Scalar) else None
