@@ -16,7 +16,7 @@ from archcalc.analysis.whole import Analysis
 from archcalc.errors import Problem, UsageError, did_you_mean
 from archcalc.graph import Node
 from archcalc.numbers import Traced, grouped, product
-from archcalc.ops.base import NEUTRAL, Op, Reads, Shape, Window, Work, show_shape
+from archcalc.ops.base import NEUTRAL, Op, Reads, Shape, Window, Work, axis_names, show_shape
 
 _LONG = 100  # a formula in names that is longer says less than its values do
 
@@ -85,14 +85,6 @@ def _plain(value: Any) -> str:
     if isinstance(value, tuple):
         return "×".join(_plain(part) if not isinstance(part, tuple) else "+".join(map(str, part)) for part in value)
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def axis_names(rank: int) -> tuple[str, ...]:
-    """What the axes of a shape are called in formulas."""
-    spatial = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
-    if rank == 1:
-        return ("features",)
-    return ("channels", *spatial.get(rank - 1, tuple(f"size{axis}" for axis in range(1, rank))))
 
 
 def traced_shape(shape: Shape, before: str = "", behind: str = "") -> Shape:

@@ -16,6 +16,7 @@ of a period.
 from math import gcd, lcm
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec import Struct
 
 from archcalc.infer import InferredGraph
@@ -68,8 +69,9 @@ class Field(Struct, frozen=True, gc=False):
 
     @property
     def centre(self) -> float:
-        """Where unit 0 looks: (low + high)/2, a whole or a half."""
-        return (self.lows[0] + self.highs[0]) / 2
+        """Where unit 0 looks: (low + high)/2; on a spread grid unit 0 as the average of a period has it."""
+        middles = sum(low + high for low, high in zip(self.lows, self.highs, strict=True)) / self.period
+        return (middles - self.step * (self.period - 1) / self.period) / 2
 
 
 class Global(Struct, frozen=True):
@@ -95,13 +97,14 @@ class Way(Struct, frozen=True):
 
 
 class Misalignment(Struct, frozen=True):
-    """A merge whose ways disagree on an axis: units at the same place look at different places of the input.
+    """A merge whose ways disagree on axes: units at the same place look at different places of the input.
 
-    `offset` is how far the centres of unit 0 lie apart; `same_stride` whether that stays so for all units.
+    `axes` count the input's spatial axes from 0. `offset` is how far the centres of unit 0 lie apart; `same_stride`
+    whether that stays so for all units.
     """
 
     merge: str
-    axis: int
+    axes: tuple[int, ...]
     ways: tuple[Way, ...]
     offset: float
     same_stride: bool
@@ -157,9 +160,20 @@ def receptive_fields(network: InferredGraph) -> ReceptiveFields:
             ways = [follow(layers[i].axes[axis], reads) for i, reads in zip(node.inputs, windows, strict=True)]
             seen, misfit = _join(ways, node.name, axis, [network.nodes[i].name for i in node.inputs])
             found.append(seen)
-            misaligned += [misfit] if misfit else []
+            _note(misfit, misaligned)
         layers.append(LayerField(node.name, tuple(found)))
     return ReceptiveFields(tuple(layers), tuple(misaligned))
+
+
+def _note(misfit: Misalignment | None, misaligned: list[Misalignment]) -> None:
+    """Take a misalignment in; one that differs from the last in the axis only is the same on one axis more."""
+    if misfit is None:
+        return
+    last = misaligned[-1] if misaligned else None
+    if last is not None and msgspec.structs.replace(last, axes=misfit.axes) == misfit:
+        misaligned[-1] = msgspec.structs.replace(last, axes=(*last.axes, *misfit.axes))
+    else:
+        misaligned.append(misfit)
 
 
 def input_field(axis: int) -> Field:
@@ -249,7 +263,7 @@ def _join(ways: list[Seen], merge: str, axis: int, producers: list[str]) -> tupl
         Way(name, way.size, way.stride, way.padding, way.centre)
         for way, name in zip(fields, (n for _, n in seeing), strict=True)
     )
-    return union, Misalignment(merge, axis, tuple(told), offset, same_stride)
+    return union, Misalignment(merge, (axis,), tuple(told), offset, same_stride)
 
 
 def _union(fields: list[Field]) -> Field:

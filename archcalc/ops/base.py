@@ -161,6 +161,14 @@ def show_shape(shape: Shape) -> str:
     return "×".join(str(size) for size in shape) or "1"
 
 
+def axis_names(rank: int) -> tuple[str, ...]:
+    """What the axes of a shape are called in formulas."""
+    spatial = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+    if rank == 1:
+        return ("features",)
+    return ("channels", *spatial.get(rank - 1, tuple(f"size{axis}" for axis in range(1, rank))))
+
+
 def needs_rank(inputs: Shapes, ranks: range, what: str) -> Iterator[Complaint]:
     """A complaint when the (only) input has not one of `ranks` axes."""
     if len(inputs[0]) not in ranks:

@@ -6,6 +6,7 @@ from typing import Any
 from archcalc.analysis.memory import MODELS
 from archcalc.analysis.receptive_field import Field, Misalignment
 from archcalc.analysis.whole import Analysis
+from archcalc.ops.base import axis_names
 from archcalc.views.columns import columns_named
 from archcalc.views.layers import Choice, conventions, layer_table
 from archcalc.views.table import Column, Fact, Row, Table
@@ -187,14 +188,17 @@ def _shows(table: Table, key: str) -> bool:
 
 
 def _misaligned(analysis: Analysis) -> list[str]:
-    return [misalignment_text(found) for found in analysis.fields.misaligned[:10]]
+    found, rank = analysis.fields.misaligned, len(analysis.graph.input_shape) - 1
+    more = [f"and {len(found) - 10} more misaligned merges"] if len(found) > 10 else []
+    return [misalignment_text(one, rank) for one in found[:10]] + more
 
 
-def misalignment_text(found: Misalignment) -> str:
+def misalignment_text(found: Misalignment, rank: int) -> str:
     """Which merge is misaligned, by which ways, by how much."""
     ways = "; ".join(f"{way.layer} sees {way.size} at stride {way.stride}, padding {way.padding}" for way in found.ways)
-    by = f"centres {found.offset:g} apart" if found.same_stride else "different strides"
-    return f"misaligned at {found.merge} on axis {found.axis + 1} ({by}): {ways}"
+    by = f"centres {found.offset:g} pixels apart" if found.same_stride else "different strides"
+    where = "" if len(found.axes) == rank else " on " + ", ".join(axis_names(rank + 1)[axis + 1] for axis in found.axes)
+    return f"misaligned at {found.merge}{where} ({by}): {ways}"
 
 
 def whole_network(analysis: Analysis) -> tuple[Fact, ...]:
