@@ -28,7 +28,7 @@ from archcalc.spec.model import Call, Spec, expression_of
 from archcalc.spec.schema import is_layer_name
 from archcalc.spec.tree import Scalar, Sequence, Tree, plain
 
-MAX_LAYERS = 250_000
+MAX_LAYERS = 150_000
 MAX_LEVELS = 150
 
 Names = dict[str, Any]
@@ -330,18 +330,19 @@ class _Expansion:
         if repeat.when is not None and not self._condition(repeat.when, names):
             return cursor
         times = self._times(repeat.count, names)
-        if times > MAX_LAYERS:
-            self._count(repeat.count.span, times)
+        if self.written + times * max(1, step.least) > MAX_LAYERS:
+            self._count(repeat.span, times * max(1, step.least))  # seen before it is waited for
         self._descend(repeat.span, "a repeat")
         for index in range(times):
-            self._count(repeat.span)
+            before = self.written
             inner = {**names, repeat.index: index} if repeat.index else names
-            if not repeat.scoped:
-                cursor = self._run(step.steps, cursor, scope, inner)
-                continue
-            within = Scope(scope, scope.entry)
-            self._open(within, self._loop_member(step, within, inner), scope, repeat.span)
+            within = scope
+            if repeat.scoped:
+                within = Scope(scope, scope.entry)
+                self._open(within, self._loop_member(step, within, inner), scope, repeat.span)
             cursor = self._run(step.steps, cursor, within, inner)
+            if self.written == before:
+                self._count(repeat.span)  # turns that write nothing take their time too
         self.level -= 1
         return cursor
 

@@ -37,8 +37,11 @@ class BlockStep(Struct, frozen=True):
 
 
 class LoopStep(Struct, frozen=True):
+    """A repeat; `least` is how many layers and calls one turn writes in any case."""
+
     repeat: Repeat
     steps: tuple["ProgramStep", ...]
+    least: int
 
 
 ProgramStep: TypeAlias = OpStep | BlockStep | LoopStep
@@ -72,7 +75,8 @@ class _Compiler:
     def _step(self, step: Step) -> ProgramStep | None:
         if isinstance(step, Repeat):
             self._check_expressions(step.count, step.name, step.when)
-            return LoopStep(step, self.steps(step.steps))
+            steps = self.steps(step.steps)
+            return LoopStep(step, steps, sum(map(_least, steps)))
         self._check_expressions(step.name, step.when, step.inputs, step.shares, *step.arguments.values())
         if step.keyword in self.blocks:
             self._check_block(step, self.blocks[step.keyword])
@@ -142,6 +146,14 @@ class _Compiler:
             for expression in _expressions(tree):
                 problem = self.evaluator.check(expression)
                 self.problems += [problem] if problem else []
+
+
+def _least(step: ProgramStep) -> int:
+    """How many layers and calls a step writes in any case; none under a condition."""
+    if isinstance(step, LoopStep):
+        count = plain(step.repeat.count)
+        return count * step.least if isinstance(count, int) and step.repeat.when is None else 0
+    return 1 if step.call.when is None else 0
 
 
 def is_required(default: Tree) -> bool:

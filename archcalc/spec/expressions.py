@@ -84,7 +84,7 @@ class Evaluator:
     def evaluate(self, expression: Expression, names: Mapping[str, Value]) -> Value:
         """The value of an expression. Raises SpecError with what is wrong and the nearest name."""
         tree = self._parse(expression)
-        self._engine.names = dict(names)
+        self._engine.names = names
         try:
             value = self._engine.eval(expression.text, previously_parsed=tree)
         except simpleeval.NameNotDefined as error:
