@@ -151,11 +151,12 @@ def _text(number: Operand, names: bool) -> tuple[str, int]:
         return name or grouped(value), _ATOM if name or value >= 0 else _SUM
     parts = [_text(operand, names) for operand in number.operands]
     if number.operator == "ceil":
-        return f"⌈{parts[0][0]}/{_bracket(*parts[1], _ATOM)}⌉", _ATOM
+        return f"⌈{_bracket(*parts[0], _PRODUCT)}/{_bracket(*parts[1], _ATOM)}⌉", _ATOM
     if number.operator in ("max", "min", "gcd"):
         return f"{number.operator}({parts[0][0]}, {parts[1][0]})", _ATOM
     if number.operator == "-" and number.operands[0] is _ZERO:
-        return f"−{_bracket(*parts[1], _PRODUCT)}", _SUM
+        # −(a//b) and (−a)//b are two numbers.
+        return f"−{_bracket(*parts[1], _ATOM if _is_quotient(number.operands[1]) else _PRODUCT)}", _SUM
     sign, binds = _INFIX[number.operator]
     # a − (b − c), (a·b)//c, a//(b·c) and a·(b//c) need their brackets; sums and products among themselves do not.
     tight = binds + 1 if number.operator in ("-", "//") else binds
@@ -166,7 +167,10 @@ def _text(number: Operand, names: bool) -> tuple[str, int]:
 
 
 def _is_quotient(number: Operand) -> bool:
-    return isinstance(number, Traced) and number.operator == "//"
+    """Whether a text begins with a quotient, which a sign or factor put before it would tear apart."""
+    if not isinstance(number, Traced):
+        return False
+    return number.operator == "//" or (number.operator == "*" and _is_quotient(number.operands[0]))
 
 
 def _bracket(text: str, binds: int, needed: int) -> str:

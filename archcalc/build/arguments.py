@@ -143,5 +143,9 @@ def expected(kind: Any) -> str:
 
 def _expected_list(parts: tuple[Any, ...]) -> str:
     if parts[-1] is not Ellipsis:
-        return f"{len(parts)} numbers in a list"
-    return "a list of " + expected(parts[0]).removeprefix("a ").replace("number", "numbers", 1)
+        return "a pair"
+    each = get_args(parts[0]) if get_args(parts[0]) and not hasattr(parts[0], "__metadata__") else (parts[0],)
+    words = [
+        expected(part).removeprefix("a ").replace("number", "numbers", 1).replace("pair", "pairs") for part in each
+    ]
+    return "a list of " + " or ".join(words)

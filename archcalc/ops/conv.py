@@ -194,7 +194,7 @@ def undivided(windows: tuple[Window, ...], pads: tuple[tuple[int, int], ...], sh
         if unread > 0 and window.stride <= window.span:  # a stride beyond the kernel skips rows on purpose
             rows = "the last row is" if unread == 1 else f"the last {unread} rows are"
             padding = f" + {before + after}" if before or after else ""
-            sizes = f"{n - rest} or {n - rest + window.stride}"
+            sizes = " or ".join(str(size) for size in (n - rest, n - rest + window.stride) if size > 0)
             more = window.stride - rest
             notes[
                 f"({n} − {window.span}{padding})/{window.stride} is not whole: {rows} never read;"

@@ -44,11 +44,9 @@ class _Elementwise(Op, frozen=True):
         return ()
 
     def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
-        # A stretched axis has one unit, and every output unit reads it: a window of stride 0.
+        # A stretched axis has one unit of m, and every output unit reads it: a window of stride 0, which is 1//m.
         return tuple(
-            POINTWISE[len(output)]
-            if shape == output
-            else tuple(Window(axis, stride=int(n == m)) for axis, (n, m) in enumerate(zip(shape, output, strict=True)))
+            tuple(Window(axis, stride=n // m) for axis, (n, m) in enumerate(zip(shape, output, strict=True)))
             for shape in inputs
         )
 

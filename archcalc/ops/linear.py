@@ -101,7 +101,8 @@ class MultiHeadAttention(Op, frozen=True):
         if len(inputs) not in (1, 3):
             yield Complaint(f"multihead_attention takes 1 input, or query, key and value, got {len(inputs)}")
             return
-        yield from needs_rank(inputs, range(2, 3), "multihead_attention needs tokens × features")
+        for shape in dict.fromkeys(inputs):
+            yield from needs_rank((shape,), range(2, 3), "multihead_attention needs tokens × features")
         if self.embed_dim % self.num_heads:
             yield Complaint(f"{self.num_heads} heads do not divide {self.embed_dim} features", "num_heads")
         for shape in dict.fromkeys(inputs):
@@ -134,4 +135,6 @@ class MultiHeadAttention(Op, frozen=True):
         )
 
     def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
-        return tuple((None, None) for _ in inputs)
+        # Every query reads all keys and values; in self-attention they are the input, too.
+        keys: Reads = (None, None)
+        return (keys,) if len(inputs) == 1 else ((*POINTWISE[1], None), keys, keys)

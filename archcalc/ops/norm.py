@@ -20,6 +20,7 @@ from archcalc.ops.base import (
     Size,
     Weight,
     Weights,
+    Window,
     Work,
     axis_of,
     dim_fits,
@@ -32,6 +33,9 @@ Epsilon = Annotated[float, Meta(ge=0)]
 
 class BatchNorm(Pointwise, frozen=True):
     """Batch normalisation by the running statistics of training: y = x·scale + shift per channel.
+
+    Without `track_running_stats` it normalises each channel by its own mean and variance, at inference too: then its
+    work is that of `groupnorm` with a group a channel, and it reads the whole map.
 
     Weights: gamma and beta (with `affine`), running mean and variance (with `track_running_stats`), one a channel.
     Work: one multiplication and one addition a value; scale and shift are made once, when the weights are loaded.
@@ -51,7 +55,14 @@ class BatchNorm(Pointwise, frozen=True):
         return (affine if self.affine else ()) + (running if self.track_running_stats else ())
 
     def work(self, inputs: Shapes, output: Shape) -> Work:
+        if not self.track_running_stats:
+            return standardise(product(output), output[0], self.affine)
         return Work(adds=product(output), multiplies=product(output))
+
+    def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
+        if not self.track_running_stats:
+            return ((Window(0), *(None for _ in output[1:])),)
+        return super().windows(inputs, output)
 
 
 def standardise(values: int, groups: int, affine: bool) -> Work:

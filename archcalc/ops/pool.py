@@ -33,12 +33,15 @@ class _Pool(Op, frozen=True):
     kernel_size: PerAxis
     stride: PerAxis | Literal["kernel_size"] = "kernel_size"
     padding: Count | tuple[Sides, ...] = 0
-    dilation: PerAxis = 1
     ceil_mode: bool = False
+
+    def _spacing(self) -> PerAxis:
+        """The dilation, where an operator has one."""
+        return 1
 
     def _windows(self, rank: int) -> tuple[Window, ...]:
         stride = self.kernel_size if self.stride == "kernel_size" else self.stride
-        geometry = zip(*(spread(a, rank) for a in (self.kernel_size, stride, self.dilation)), strict=True)
+        geometry = zip(*(spread(a, rank) for a in (self.kernel_size, stride, self._spacing())), strict=True)
         return tuple(Window(axis, k, s, 0, d) for axis, (k, s, d) in enumerate(geometry, start=1))
 
     def _pads(self, rank: int) -> tuple[tuple[int, int], ...]:
@@ -50,14 +53,16 @@ class _Pool(Op, frozen=True):
         rank = len(inputs[0]) - 1
         wrong = [*needs_rank(inputs, range(2, 5), f"{self.keyword} needs channels and 1 to 3 spatial axes")]
         stride = () if self.stride == "kernel_size" else ("stride",)
-        wrong += per_axis_fits(self, rank, "kernel_size", *stride, "padding", "dilation")
+        wrong += per_axis_fits(self, rank, "kernel_size", *stride, "padding")
         if not wrong:
             windows, pads = self._windows(rank), self._pads(rank)
             if any(max(pad) > window.span // 2 for window, pad in zip(windows, pads, strict=True)):
                 wrong.append(
                     Complaint("padding is more than half of the kernel: a window could miss the input", "padding")
                 )
-            wrong += window_fits(windows, pads, inputs[0])
+            # Rounded up, even a window larger than the input has a place.
+            if not self.ceil_mode or min(self.output(inputs)) < 1:
+                wrong += window_fits(windows, pads, inputs[0])
         yield from wrong
 
     def output(self, inputs: Shapes) -> Shape:
@@ -89,6 +94,15 @@ class MaxPool(_Pool, frozen=True):
     """The maximum of each window: kernel − 1 comparisons an output, padding counted as if it were read."""
 
     keyword: ClassVar[str] = "maxpool"
+
+    dilation: PerAxis = 1
+
+    def _spacing(self) -> PerAxis:
+        return self.dilation
+
+    def check(self, inputs: Shapes) -> Iterator[Complaint]:
+        wrong = [*per_axis_fits(self, len(inputs[0]) - 1, "dilation")]
+        yield from wrong or super().check(inputs)
 
     def work(self, inputs: Shapes, output: Shape) -> Work:
         return Work(comparisons=product(output) * (product(spread(self.kernel_size, len(output) - 1)) - 1))

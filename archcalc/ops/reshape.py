@@ -213,7 +213,9 @@ class ChannelShuffle(Pointwise, frozen=True):
 
 
 class Pad(_Movement, frozen=True):
-    """Zeros (or another constant, or mirrored values) around the spatial axes; negative padding crops.
+    """Zeros (or another constant, or values of the map itself) around the spatial axes; negative padding crops.
+
+    Receptive fields take what is put around for zeros, whatever the mode: they say where a unit looks.
 
     `padding`: one number, one number an axis, or [before, after] an axis. Source: torch.nn.ZeroPad2d.
     """
@@ -236,7 +238,7 @@ class Pad(_Movement, frozen=True):
             for n, (before, after) in zip(inputs[0][1:], self._sides(rank), strict=True):
                 if n + before + after < 1 or n + min(before, 0) < 1 or n + min(after, 0) < 1:
                     wrong.append(Complaint(f"padding {before} and {after} leaves nothing of {n}", "padding"))
-                if self.mode != "constant" and max(before, after) > n - (self.mode == "reflect"):
+                if self.mode in ("reflect", "circular") and max(before, after) > n - (self.mode == "reflect"):
                     wrong.append(
                         Complaint(f"{self.mode} padding {max(before, after)} is more than there is of {n}", "padding")
                     )
@@ -273,6 +275,11 @@ class Upsample(Op, frozen=True):
             yield Complaint("upsample takes either scale_factor or size")
         else:
             yield from per_axis_fits(self, rank, "size" if self.scale_factor is None else "scale_factor")
+        needed = {"bilinear": 2, "trilinear": 3}.get(self.mode, rank)
+        if needed != rank:
+            yield Complaint(
+                f"mode {self.mode} is for {needed} spatial axes, this has {rank}", "mode", "'linear' fits any"
+            )
 
     def _ratios(self, shape: Shape) -> tuple[tuple[int, int], ...]:
         """Per spatial axis n and o of the docstring; 1 and the factor where a scale factor is given."""

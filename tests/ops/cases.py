@@ -1,10 +1,6 @@
-"""What a sample is, and how lists of them become the parameters of tests.
+"""What a sample is, and how lists of them become the parameters of tests."""
 
-`defects` says which laws a case is known to break, and why: their tests are expected to fail until the operator is
-mended, and then ask for the entry to be taken out.
-"""
-
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import pytest
@@ -17,7 +13,6 @@ class Sample(NamedTuple):
 
     op: Op
     inputs: Shapes
-    defects: Mapping[str, str] = {}
 
 
 class Refusal(NamedTuple):
@@ -26,14 +21,8 @@ class Refusal(NamedTuple):
     op: Op
     inputs: Shapes
     says: str
-    defects: Mapping[str, str] = {}
 
 
-def each(cases: Iterable[Sample | Refusal], law: str = "") -> Callable[[Any], Any]:
-    """Runs a test of a law for each case, under the name of its operator."""
-    return pytest.mark.parametrize("case", [_param(case, law) for case in cases])
-
-
-def _param(case: Sample | Refusal, law: str) -> Any:
-    marks = [pytest.mark.xfail(strict=True, reason=case.defects[law])] if law in case.defects else []
-    return pytest.param(case, id=case.op.keyword, marks=marks)
+def each(cases: Iterable[Sample | Refusal]) -> Callable[[Any], Any]:
+    """Runs a test for each case, under the name of its operator."""
+    return pytest.mark.parametrize("case", [pytest.param(case, id=case.op.keyword) for case in cases])

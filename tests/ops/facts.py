@@ -17,13 +17,12 @@ class Facts(msgspec.Struct, frozen=True):
     output: Shape
     weights: Weights
     work: Work
-    windows: tuple[Reads, ...] | None
+    windows: tuple[Reads, ...]
 
 
-def facts(op: Op, inputs: Shapes, with_windows: bool = True) -> Facts:
+def facts(op: Op, inputs: Shapes) -> Facts:
     output = op.output(inputs)
-    windows = op.windows(inputs, output) if with_windows else None
-    return Facts(output, op.weights(inputs), op.work(inputs, output), windows)
+    return Facts(output, op.weights(inputs), op.work(inputs, output), op.windows(inputs, output))
 
 
 def leaves(value: Any) -> Iterator[Any]:

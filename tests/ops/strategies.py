@@ -61,7 +61,7 @@ def poolings(draw: Draw) -> Sample:
         n = max(1, span - sum(pads) - (stride - 1 if ceil_mode else 0)) + draw(st.integers(0, 8))
         axes.append((n, kernel, stride, pads, dilation))
     sizes, kernels, strides, paddings, dilations = zip(*axes, strict=True)
-    return Sample(ops.MaxPool(kernels, strides, paddings, dilations, ceil_mode), ((1, *sizes),))
+    return Sample(ops.MaxPool(kernels, strides, paddings, ceil_mode, dilations), ((1, *sizes),))
 
 
 @st.composite

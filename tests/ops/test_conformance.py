@@ -22,15 +22,6 @@ every_op = pytest.mark.parametrize("op_class", OPS.values(), ids=OPS)
 every_sample = each(SAMPLES)
 
 
-def compares_sizes(case: Sample) -> bool:
-    """Whether this sample's windows depend on which sizes are 1.
-
-    A join of unequal shapes reads a stretched axis with stride 0 and any other with stride 1. Only numbers can tell
-    them apart: the windows of such joins do not run on symbols and arrays. Everything else does.
-    """
-    return case.op.keyword in ("add", "mul", "mean", "max") and len(set(case.inputs)) > 1
-
-
 def with_sizes(inputs: Shapes, sizes: dict[int, int]) -> Shapes:
     return tuple(tuple(sizes[size] for size in shape) for shape in inputs)
 
@@ -68,14 +59,14 @@ def test_is_documented(op_class: type[Op]) -> None:
     assert "." in op_class.__doc__
 
 
-@each(SAMPLES, "accepted")
+@each(SAMPLES)
 def test_accepts(case: Sample) -> None:
     """Nothing is wrong with a sample, and as many inputs come as the operator takes."""
     assert list(case.op.check(case.inputs)) == []
     assert case.op.arity == len(case.inputs) or (case.op.arity is None and case.inputs)
 
 
-@each(REFUSALS, "refused")
+@each(REFUSALS)
 def test_refuses(case: Refusal) -> None:
     """The complaint says what is expected of it and blames an argument that exists, or none."""
     complaints = list(case.op.check(case.inputs))
@@ -103,7 +94,7 @@ def test_traced_numbers_agree(case: Sample) -> None:
     assert list(map(untraced, leaves(traced_facts(case)))) == list(leaves(facts(case.op, case.inputs)))
 
 
-@each(SAMPLES, "explained")
+@each(SAMPLES)
 def test_explanations_compute_what_they_explain(case: Sample, evaluate: Callable[[str], int]) -> None:
     """Worked out as it is printed, every traced fact has its value."""
     for leaf in leaves(traced_facts(case)):
@@ -124,23 +115,21 @@ def untraced(leaf: Any) -> Any:
 @every_sample
 def test_symbols_agree(case: Sample) -> None:
     """Facts on symbols for the sizes, with the numbers put in, are the facts on ints."""
-    with_windows = not compares_sizes(case)
     symbols = {n: sympy.Symbol(f"n{n}", integer=True, positive=True) for shape in case.inputs for n in shape}
     numbers = {symbol: sympy.Integer(size) for size, symbol in symbols.items()}
-    closed = facts(case.op, on_sizes(case.inputs, symbols.__getitem__), with_windows)
+    closed = facts(case.op, on_sizes(case.inputs, symbols.__getitem__))
     put_in = [leaf.xreplace(numbers) if isinstance(leaf, sympy.Expr) else leaf for leaf in leaves(closed)]
-    assert put_in == list(leaves(facts(case.op, case.inputs, with_windows)))
+    assert put_in == list(leaves(facts(case.op, case.inputs)))
 
 
 @every_sample
 def test_arrays_agree(case: Sample) -> None:
     """Facts on arrays of sizes are, element by element, the facts on ints."""
-    with_windows = not compares_sizes(case)
     variants = legal_variants(case)
     arrays = {size: np.array([variant[size] for variant in variants]) for size in variants[0]}
-    at_once = list(leaves(facts(case.op, on_sizes(case.inputs, arrays.__getitem__), with_windows)))
+    at_once = list(leaves(facts(case.op, on_sizes(case.inputs, arrays.__getitem__))))
     for index, variant in enumerate(variants):
-        one = leaves(facts(case.op, with_sizes(case.inputs, variant), with_windows))
+        one = leaves(facts(case.op, with_sizes(case.inputs, variant)))
         assert [leaf[index] if isinstance(leaf, np.ndarray) else leaf for leaf in at_once] == list(one)
     assert len(variants) > 1 or not case.inputs
 

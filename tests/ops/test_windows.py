@@ -13,7 +13,7 @@ from .samples import SAMPLES
 from .strategies import GEOMETRIES
 
 
-@each(SAMPLES, "windows")
+@each(SAMPLES)
 def test_windows_are_what_is_read(case: Sample) -> None:
     """Each output unit is made from the input units that its windows name, and from no others."""
     assert_windows_are_what_is_read(case)

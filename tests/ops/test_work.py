@@ -32,7 +32,7 @@ def test_output_is_what_comes_out(case: Sample) -> None:
     assert case.op.output(case.inputs) == result.shape
 
 
-@each(SAMPLES, "work")
+@each(SAMPLES)
 def test_work_is_what_was_counted(case: Sample) -> None:
     """As many operations of each class are stated as the loops have done."""
     bench, result = run(case.op, case.inputs)

@@ -38,7 +38,7 @@ def windows_of(bench: Bench, ceil_mode: bool = False) -> list[list[range]]:
     """Per spatial axis, and per output unit on it, the positions that the unit reads."""
     op, sizes = bench.op, bench.inputs[0].shape[1:]
     stride = op.kernel_size if op.stride == "kernel_size" else op.stride
-    arguments = (on_axes(argument, len(sizes)) for argument in (op.kernel_size, stride, op.dilation))
+    arguments = (on_axes(argument, len(sizes)) for argument in (op.kernel_size, stride, getattr(op, "dilation", 1)))
     axes = []
     for axis, (n, k, s, d) in enumerate(zip(sizes, *arguments, strict=True)):
         span = range(0, k * d, d)[-1] + 1
@@ -74,7 +74,9 @@ def conv(bench: Bench) -> Grid:
 def conv_transpose(bench: Bench) -> Grid:
     op, x, weight = bench.op, bench.inputs[0], bench.weights["weight"]
     rank = x.ndim - 1
-    kernel, stride, dilation = (on_axes(argument, rank) for argument in (op.kernel_size, op.stride, op.dilation))
+    kernel, stride, dilation = (
+        on_axes(argument, rank) for argument in (op.kernel_size, op.stride, getattr(op, "dilation", 1))
+    )
     filters, channels = op.out_channels // op.groups, x.shape[0] // op.groups
     written: dict[tuple[int, ...], Number] = {}
     for place, filter_, tap in itertools.product(indices(x.shape), range(filters), indices(kernel)):
