@@ -217,40 +217,44 @@ class Pad(_Movement, frozen=True):
 
     Receptive fields take what is put around for zeros, whatever the mode: they say where a unit looks.
 
-    `padding`: one number, one number an axis, or [before, after] an axis. Source: torch.nn.ZeroPad2d.
+    `padding`: one number, one number an axis, or [before, after] an axis. `channels` adds channels of zeros, as
+    ResNet's shortcut without weights does. Source: torch.nn.functional.pad.
     """
 
     keyword: ClassVar[str] = "pad"
 
-    padding: int | tuple[int | tuple[int, int], ...]
+    padding: int | tuple[int | tuple[int, int], ...] = 0
+    channels: int | tuple[int, int] = 0
     mode: Literal["constant", "reflect", "replicate", "circular"] = "constant"
 
-    def _sides(self, rank: int) -> tuple[tuple[int, int], ...]:
-        if isinstance(self.padding, tuple):
-            return tuple(side if isinstance(side, tuple) else (side, side) for side in self.padding)
-        return ((self.padding, self.padding),) * rank
+    def _sides(self, axes: int) -> tuple[tuple[int, int], ...]:
+        """What is added before and after on each axis, channels first."""
+        spatial = self.padding if isinstance(self.padding, tuple) else (self.padding,) * (axes - 1)
+        return tuple(side if isinstance(side, tuple) else (side, side) for side in (self.channels, *spatial))
 
     def check(self, inputs: Shapes) -> Iterator[Complaint]:
-        rank = len(inputs[0]) - 1
+        axes = len(inputs[0])
         wrong = [*needs_rank(inputs, range(2, 5), "pad needs channels and 1 to 3 spatial axes")]
-        wrong += per_axis_fits(self, rank, "padding")
+        wrong += per_axis_fits(self, axes - 1, "padding")
+        if self.channels not in (0, (0, 0)) and self.mode != "constant":
+            wrong.append(Complaint(f"mode {self.mode} has no channels to add", "channels"))
         if not wrong:
-            for n, (before, after) in zip(inputs[0][1:], self._sides(rank), strict=True):
+            for axis, (n, (before, after)) in enumerate(zip(inputs[0], self._sides(axes), strict=True)):
+                argument = "padding" if axis else "channels"
                 if n + before + after < 1 or n + min(before, 0) < 1 or n + min(after, 0) < 1:
-                    wrong.append(Complaint(f"padding {before} and {after} leaves nothing of {n}", "padding"))
-                if self.mode in ("reflect", "circular") and max(before, after) > n - (self.mode == "reflect"):
-                    wrong.append(
-                        Complaint(f"{self.mode} padding {max(before, after)} is more than there is of {n}", "padding")
-                    )
+                    wrong.append(Complaint(f"{argument} {before} and {after} leaves nothing of {n}", argument))
+                elif self.mode in ("reflect", "circular") and max(before, after) > n - (self.mode == "reflect"):
+                    message = f"{self.mode} padding {max(before, after)} is more than there is of {n}"
+                    wrong.append(Complaint(message, argument))
         yield from wrong
 
     def output(self, inputs: Shapes) -> Shape:
-        axes = zip(inputs[0][1:], self._sides(len(inputs[0]) - 1), strict=True)
-        return (inputs[0][0], *(n + (before + after) for n, (before, after) in axes))
+        axes = zip(inputs[0], self._sides(len(inputs[0])), strict=True)
+        return tuple(n + (before + after) for n, (before, after) in axes)
 
     def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
-        pads = self._sides(len(output) - 1)
-        return ((Window(0), *(Window(axis, 1, 1, before) for axis, (before, _) in enumerate(pads, start=1))),)
+        sides = self._sides(len(output))
+        return (tuple(Window(axis, 1, 1, before) for axis, (before, _) in enumerate(sides)),)
 
 
 class Upsample(Op, frozen=True):

@@ -58,13 +58,19 @@ class Block(Struct, frozen=True):
 
 
 class Published(Struct, frozen=True):
-    """A number somebody printed, and where."""
+    """A number somebody printed, and where: of the network, or of a layer or scope.
+
+    `tolerance` is a share of the number; `expect` what verification is known to find.
+    """
 
     metric: str
     value: float
     source: str
-    tolerance: float | str = 0
+    tolerance: float = 0
     note: str = ""
+    layer: str = ""
+    expect: str = "match"
+    span: Span | None = None
 
 
 class Spec(Struct, frozen=True):

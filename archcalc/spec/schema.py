@@ -29,7 +29,8 @@ TOP_LEVEL = (
     "layers",
 )
 PAPER = ("title", "authors", "year", "url")
-PUBLISHED = ("metric", "value", "tolerance", "source", "note")
+PUBLISHED = ("metric", "value", "tolerance", "source", "note", "layer", "expect")
+VERDICTS = ("match", "convention", "erratum", "not reproduced")
 METRICS = (
     "params",
     "weights",
@@ -288,6 +289,23 @@ def _paper(tree: Tree | None, problems: list[Problem]) -> dict[str, object]:
     return {key: plain(value) for key, value in tree.entries.items()}
 
 
+def _tolerance(item: Mapping, problems: list[Problem]) -> float:
+    """How far a published number may be from the truth, as a share of it: `0.5%` or 0.005."""
+    tree = item.entries.get("tolerance")
+    if tree is None:
+        return 0.0
+    value = plain(tree)
+    if isinstance(value, str) and re.fullmatch(r"[0-9.]+%", value):
+        try:
+            return float(value[:-1]) / 100
+        except ValueError:
+            value = None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
+        problems.append(Problem("tolerance is a share such as 0.5%", tree.span, f"this is {describe(tree)}"))
+        return 0.0
+    return float(value)
+
+
 def _published(tree: Tree | None, problems: list[Problem]) -> tuple[Published, ...]:
     if tree is None:
         return ()
@@ -315,8 +333,13 @@ def _published(tree: Tree | None, problems: list[Problem]) -> tuple[Published, .
             )
         if not isinstance(source, str) or not source.strip():
             problems.append(Problem("a published number names its 'source'", item.entries.get("source", item).span))
+        tolerance = _tolerance(item, problems)
+        expect = values.get("expect", "match")
+        if expect not in VERDICTS:
+            hint = did_you_mean(str(expect), VERDICTS)
+            problems.append(Problem(f"expect is one of {', '.join(VERDICTS)}", item.entries["expect"].span, hint))
         if len(problems) == wrong:
-            tolerance = values.get("tolerance", 0)
-            note = str(values.get("note", ""))
-            found.append(Published(str(metric), float(str(value)), str(source), tolerance, note))  # type: ignore[arg-type]
+            note, layer = str(values.get("note", "")), str(values.get("layer", ""))
+            number = float(str(value))
+            found.append(Published(str(metric), number, str(source), tolerance, note, layer, str(expect), item.span))
     return tuple(found)

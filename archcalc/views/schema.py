@@ -6,7 +6,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from archcalc.build.arguments import arguments_of
 from archcalc.ops import OPS
 from archcalc.ops.base import Op
-from archcalc.spec.schema import METRICS, PAPER, VERSION
+from archcalc.spec.schema import METRICS, PAPER, VERDICTS, VERSION
 
 _EXPRESSION = {"type": "string", "pattern": "^=", "description": "an expression over vars, arguments and indices"}
 
@@ -43,6 +43,8 @@ def spec_schema() -> dict[str, Any]:
                     "tolerance": {"type": ["number", "string"]},
                     "source": text,
                     "note": text,
+                    "layer": text,
+                    "expect": {"enum": list(VERDICTS)},
                 },
             },
             "block": {

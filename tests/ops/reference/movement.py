@@ -54,7 +54,8 @@ def learned(bench: Bench) -> Grid:
 
 def pad(bench: Bench) -> Grid:
     op, x = bench.op, bench.inputs[0]
-    sides = [(0, 0), *on_sides(op.padding, x.ndim - 1)]
+    channels = op.channels if isinstance(op.channels, tuple) else (op.channels, op.channels)
+    sides = [channels, *on_sides(op.padding, x.ndim - 1)]
     cropped = x[tuple(slice(max(0, -b), n - max(0, -a)) for n, (b, a) in zip(x.shape, sides, strict=True))]
     widths = [(max(0, before), max(0, after)) for before, after in sides]
     if op.mode == "constant":
