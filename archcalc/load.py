@@ -40,6 +40,15 @@ def loads(text: str, input: str | Iterable[int] | None = None, set: Mapping[str,
 def read(source: Source, input: str | Iterable[int] | None, set: Mapping[str, Any] | None) -> Network:  # noqa: A002
     overrides = overrides_of(input, set or {})
     spec, problems = zoo.parse(source)
+    return _built(spec, problems, overrides)
+
+
+def variant(spec: Spec, variables: Mapping[str, Tree]) -> Network:
+    """The network of a spec with other values of its variables. Raises SpecError or ShapeError."""
+    return _built(spec, [], Overrides(variables))
+
+
+def _built(spec: Spec, problems: list[Problem], overrides: Overrides) -> Network:
     assembly = assemble(spec, overrides)
     shapes, misfits = propagate(assembly.graph, assembly.broken)
     problems += assembly.problems

@@ -87,6 +87,7 @@ class Spec(Struct, frozen=True):
     family: str = ""
     paper: dict[str, object] = {}
     published: tuple[Published, ...] = ()
+    alternatives: dict[str, tuple[Tree, ...]] = {}
     notes: str = ""
 
 

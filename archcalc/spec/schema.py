@@ -24,6 +24,7 @@ TOP_LEVEL = (
     "notes",
     "input",
     "vars",
+    "alternatives",
     "published",
     "blocks",
     "layers",
@@ -99,6 +100,7 @@ def read_spec(text: Text, base: Spec | None) -> tuple[Spec, list[Problem]]:
         text.scalar("family", base.family if base else ""),
         _paper(text.entries.get("paper"), problems) or (base.paper if base else {}),
         _published(text.entries.get("published"), problems),
+        _alternatives(text.entries.get("alternatives"), variables, base, problems),
         text.scalar("notes"),
     )
     return spec, problems
@@ -287,6 +289,29 @@ def _paper(tree: Tree | None, problems: list[Problem]) -> dict[str, object]:
         return {}
     problems += unknown_keys(tree, PAPER, "paper")
     return {key: plain(value) for key, value in tree.entries.items()}
+
+
+def _alternatives(
+    tree: Tree | None, variables: dict[str, Tree], base: Spec | None, problems: list[Problem]
+) -> dict[str, tuple[Tree, ...]]:
+    """Other values that variables are known to take: what a search for a published number may try."""
+    found = dict(base.alternatives) if base else {}
+    if tree is None:
+        return found
+    if not isinstance(tree, Mapping):
+        problems.append(
+            Problem(f"alternatives is a mapping of variables to lists, this is {describe(tree)}", tree.span)
+        )
+        return found
+    for name, values in tree.entries.items():
+        if name not in variables:
+            hint = did_you_mean(name, variables)
+            problems.append(Problem(f"there is no variable '{printable(name, 40)}'", tree.keys[name], hint))
+        elif not isinstance(values, Sequence):
+            problems.append(Problem(f"alternatives are a list, this is {describe(values)}", values.span))
+        else:
+            found[name] = tuple(values.items)
+    return found
 
 
 def _tolerance(item: Mapping, problems: list[Problem]) -> float:

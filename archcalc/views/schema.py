@@ -28,6 +28,7 @@ def spec_schema() -> dict[str, Any]:
             "paper": {"type": "object", "properties": {key: {} for key in PAPER}, "additionalProperties": False},
             "input": {"type": ["array", "string"], "description": "channels first, without the batch: [3, 224, 224]"},
             "vars": {"type": "object"},
+            "alternatives": {"type": "object", "additionalProperties": {"type": "array"}},
             "published": {"type": "array", "items": {"$ref": "#/$defs/published"}},
             "blocks": {"type": "object", "additionalProperties": {"$ref": "#/$defs/block"}},
             "layers": steps,
