@@ -187,8 +187,10 @@ class _Trace:
     def memory(self) -> Section:
         size = self.analysis.memory.layers[self.position]
         batch = Traced(self.analysis.batch, "batch", self.analysis.batch == 1)
+        if not size.values:
+            return Section("Memory", "0 bytes of activations", (Step("output", "", "", "its weights, counted there"),))
         values = product(traced_shape(self.output, "out_"))
-        each = Traced(size.bytes // size.values, f"bytes of {self.analysis.dtype}")
+        each = Traced(DTYPES[self.analysis.dtype], f"bytes of {self.analysis.dtype}")
         whole = values * batch * each
         return Section("Memory", f"{grouped(size.bytes)} bytes of activations", (_step("output", whole, "bytes"),))
 

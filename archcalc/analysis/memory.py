@@ -59,19 +59,24 @@ def measure_memory(network: InferredGraph, model: Model = "peak", batch: int = 1
     value:
 
     - `lecture`: the input and every output of convolutions, windowed poolings and matrix products; what works on values
-      where they are (activations, normalisation, joins) and global pooling's vector is not counted. The way CS231n's
-      table of VGG-16 counts: 15,237,608 values.
+      where they are (activations, normalisation, joins), what only moves them, and global pooling's vector is not
+      counted. The way CS231n's table of VGG-16 counts: 15,237,608 values.
     - `all`: every output.
     - `peak`: the most that is alive at once, when layers run in order and an output dies behind its last use:
       max over layers i of Σ bytes of outputs j ≤ i whose last use is i or later. No output is computed in place.
     """
     size = DTYPES[dtype]
     last = network.graph.last_uses()
-    alive = _alive_bytes([product(shape) * batch * size for shape in network.shapes], last)
+    params = count_params(network)
+    # What a learned parameter gives is its weights, which are counted there.
+    values_of = [
+        0 if layer.weights and not node.inputs else product(shape) * batch
+        for node, layer, shape in zip(network.nodes, params.layers, network.shapes, strict=True)
+    ]
+    alive = _alive_bytes([values * size for values in values_of], last)
     peak = max(range(len(alive)), key=alive.__getitem__)
     layers = []
-    for position, (node, shape) in enumerate(zip(network.nodes, network.shapes, strict=True)):
-        values = product(shape) * batch
+    for position, (node, values) in enumerate(zip(network.nodes, values_of, strict=True)):
         if model == "peak":
             counted = position <= peak <= last[position]
         elif model == "lecture":
@@ -79,16 +84,15 @@ def measure_memory(network: InferredGraph, model: Model = "peak", batch: int = 1
         else:
             counted = True
         layers.append(LayerMemory(node.name, values, values * size, counted, alive[position]))
-    params = count_params(network)
-    values = sum(layer.values for layer in layers if layer.counted)
+    total = sum(layer.values for layer in layers if layer.counted)
     return Memory(
         model,
         dtype,
         batch,
         tuple(layers),
         (params.params + params.buffers) * size,
-        values,
-        values * size,
+        total,
+        total * size,
         alive[peak],
         layers[peak].name,
         tuple(Alive(layers[i].name, layers[i].bytes) for i in range(peak + 1) if last[i] >= peak),

@@ -68,10 +68,14 @@ class Field(Struct, frozen=True, gc=False):
         return -self.lows[0]
 
     @property
-    def centre(self) -> float:
+    def centre(self) -> "float | Fraction":
         """Where unit 0 looks: (low + high)/2; on a spread grid unit 0 as the average of a period has it."""
-        middles = sum(low + high for low, high in zip(self.lows, self.highs, strict=True)) / self.period
-        return (middles - self.step * (self.period - 1) / self.period) / 2
+        if self.period == 1:
+            return (self.lows[0] + self.highs[0]) / 2
+        from fractions import Fraction
+
+        middles = sum(low + high for low, high in zip(self.lows, self.highs, strict=True))
+        return Fraction(middles - self.step * (self.period - 1), 2 * self.period)
 
 
 class Global(Struct, frozen=True):
@@ -93,7 +97,7 @@ class Way(Struct, frozen=True):
     size: int
     stride: "int | Fraction"
     padding: int
-    centre: float
+    centre: "float | Fraction"
 
 
 class Misalignment(Struct, frozen=True):
@@ -106,7 +110,7 @@ class Misalignment(Struct, frozen=True):
     merge: str
     axes: tuple[int, ...]
     ways: tuple[Way, ...]
-    offset: float
+    offset: "float | Fraction"
     same_stride: bool
 
 
@@ -205,7 +209,7 @@ def through(field: Field, window: Window, axis: int) -> Field | Gap:
 
 
 def _through_spread(field: Field, window: Window, axis: int) -> Field | Gap:
-    """As `through`, unit by unit over one period: u reads what lies from ⌈(u·s − p)/f⌉ to ⌊(u·s − p + span − 1)/f⌋."""
+    """As `through`, unit by unit over one period."""
     spread = field.period * window.upsample
     shared = gcd(window.stride, spread) or spread
     period = spread // shared
@@ -213,16 +217,31 @@ def _through_spread(field: Field, window: Window, axis: int) -> Field | Gap:
         return Gap(f"its pattern repeats only every {period} units")
     lows, highs = [], []
     for unit in range(period):
-        start = unit * window.stride - window.padding
-        first, last = -(-start // window.upsample), (start + window.span - 1) // window.upsample
-        if first > last:
-            return Gap("some units read nothing: the kernel is smaller than the stride")
-        # Fields begin and end in the order of units but for a period: look at one from either end.
-        begin = range(first, min(last, first + field.period) + 1)
-        end = range(max(first, last - field.period), last + 1)
-        lows.append(min(u // field.period * field.step + field.lows[u % field.period] for u in begin))
-        highs.append(max(u // field.period * field.step + field.highs[u % field.period] for u in end))
+        met = _met(unit * window.stride - window.padding, window)
+        if not met:
+            return Gap("some units read nothing: the kernel passes between the units of a spread grid")
+        # Fields begin and end in the order of units but for a period: as many from either end tell all.
+        lows.append(min(_edge(field.lows, field, u) for u in met[: field.period]))
+        highs.append(max(_edge(field.highs, field, u) for u in met[-field.period :]))
     return _shortest(Field(axis, field.step * (window.stride // shared), tuple(lows), tuple(highs)))
+
+
+def _met(start: int, window: Window) -> range:
+    """The units that a window meets on the spread grid from `start` on: points d apart that are multiples of f."""
+    turn = window.upsample // gcd(window.dilation, window.upsample)  # points from one unit met to the next
+    points = (j for j in range(min(turn, window.kernel)) if (start + j * window.dilation) % window.upsample == 0)
+    first = next(points, None)
+    if first is None:
+        return range(0)
+    count = (window.kernel - 1 - first) // turn + 1
+    step = turn * window.dilation // window.upsample
+    unit = (start + first * window.dilation) // window.upsample
+    return range(unit, unit + count * step, step)
+
+
+def _edge(edges: tuple[int, ...], field: Field, unit: int) -> int:
+    """Where a unit beyond the first period begins or ends."""
+    return unit // field.period * field.step + edges[unit % field.period]
 
 
 def _shortest(field: Field) -> Field:
@@ -266,9 +285,11 @@ def _join(ways: list[Seen], merge: str, axis: int, producers: list[str]) -> tupl
     return union, Misalignment(merge, (axis,), tuple(told), offset, same_stride)
 
 
-def _union(fields: list[Field]) -> Field:
+def _union(fields: list[Field]) -> Field | Gap:
     """From the first position any of them sees to the last; all have one stride, so a common period exists."""
     period = lcm(*(field.period for field in fields))
+    if period > MAX_PERIOD:
+        return Gap(f"its pattern repeats only every {period} units")
     spread = [_repeated(field, period) for field in fields]
     lows = tuple(min(field.lows[i] for field in spread) for i in range(period))
     highs = tuple(max(field.highs[i] for field in spread) for i in range(period))

@@ -196,7 +196,7 @@ def _misaligned(analysis: Analysis) -> list[str]:
 def misalignment_text(found: Misalignment, rank: int) -> str:
     """Which merge is misaligned, by which ways, by how much."""
     ways = "; ".join(f"{way.layer} sees {way.size} at stride {way.stride}, padding {way.padding}" for way in found.ways)
-    by = f"centres {found.offset:g} pixels apart" if found.same_stride else "different strides"
+    by = f"centres {float(found.offset):g} pixels apart" if found.same_stride else "different strides"
     where = "" if len(found.axes) == rank else " on " + ", ".join(axis_names(rank + 1)[axis + 1] for axis in found.axes)
     return f"misaligned at {found.merge}{where} ({by}): {ways}"
 

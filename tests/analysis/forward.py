@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from archcalc.infer import InferredGraph
+from archcalc.ops.join import Concat
 
 Array = npt.NDArray[np.float64]
 Place = tuple[int, ...]
@@ -32,18 +33,17 @@ def run(network: InferredGraph, x: Array, edge: float = 0.0) -> list[Array]:
     """The outputs of all layers. Weights depend on the position of the layer only."""
     outputs: list[Array] = []
     for position, node in enumerate(network.nodes):
-        inputs = [outputs[producer] for producer in node.inputs]
-        if node.op.keyword == "input":
+        inputs, op = [outputs[producer] for producer in node.inputs], node.op
+        if op.keyword == "input":
             outputs.append(x)
-        elif node.op.keyword in PASSING:
+        elif op.keyword in PASSING:
             outputs.append(inputs[0])
-        elif node.op.keyword in JOINS:
-            outputs.append(reduce(JOINS[node.op.keyword], inputs))
-        elif node.op.keyword == "concat":
-            outputs.append(np.concatenate(inputs, axis=node.op.dim))
+        elif op.keyword in JOINS:
+            outputs.append(reduce(JOINS[op.keyword], inputs))
+        elif isinstance(op, Concat):
+            outputs.append(np.concatenate(inputs, axis=op.dim))
         else:
-            rule = RULES[node.op.keyword]
-            outputs.append(rule(node.op, inputs[0], edge, np.random.default_rng(position)))
+            outputs.append(RULES[op.keyword](op, inputs[0], edge, np.random.default_rng(position)))
     return outputs
 
 
@@ -116,7 +116,8 @@ def conv_transpose(op: Any, x: Array, edge: float, rng: np.random.Generator) -> 
 def pool(op: Any, x: Array, edge: float, rng: np.random.Generator) -> Array:
     rank = x.ndim - 2
     stride = op.kernel_size if op.stride == "kernel_size" else op.stride
-    kernel, stride, dilation = (per_axis(value, rank) for value in (op.kernel_size, stride, op.dilation))
+    gaps = op.dilation if op.keyword == "maxpool" else 1  # means are not dilated
+    kernel, stride, dilation = (per_axis(value, rank) for value in (op.kernel_size, stride, gaps))
     sides = [(side, side) if isinstance(side, int) else side for side in per_axis(op.padding, rank)]
     hanging = []
     for n, (before, after), k, s, d in zip(x.shape[2:], sides, kernel, stride, dilation, strict=True):
@@ -136,7 +137,8 @@ def adaptive_pool(op: Any, x: Array, edge: float, rng: np.random.Generator) -> A
 
 
 def global_pool(op: Any, x: Array, edge: float, rng: np.random.Generator) -> Array:
-    return x.max(axis=tuple(range(2, x.ndim)), keepdims=True)
+    largest: Array = x.max(axis=tuple(range(2, x.ndim)), keepdims=True)
+    return largest
 
 
 def upsample(op: Any, x: Array, edge: float, rng: np.random.Generator) -> Array:
@@ -173,7 +175,8 @@ def cut(op: Any, x: Array, edge: float, rng: np.random.Generator) -> Array:
 
 
 def split(op: Any, x: Array, edge: float, rng: np.random.Generator) -> Array:
-    return np.split(x, op.chunks, axis=op.dim)[op.index]
+    part: Array = np.split(x, op.chunks, axis=op.dim)[op.index]
+    return part
 
 
 def shuffle(op: Any, x: Array, edge: float, rng: np.random.Generator) -> Array:
