@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from archcalc.analysis.memory import Model
     from archcalc.analysis.whole import Analysis
     from archcalc.errors import ArchcalcError, ShapeError, SpecError, UsageError
-    from archcalc.load import Network, load, loads
+    from archcalc.network import Network, load, loads
+
+__version__ = "0.1.0"
 
 __all__ = [
     "Analysis",
@@ -32,14 +34,14 @@ __all__ = [
 _HOMES = {
     "Analysis": "archcalc.analysis.whole",
     "ArchcalcError": "archcalc.errors",
-    "Network": "archcalc.load",
+    "Network": "archcalc.network",
     "ShapeError": "archcalc.errors",
     "SpecError": "archcalc.errors",
     "UsageError": "archcalc.errors",
     "explain_layer": "archcalc.analysis.explain",
     "explain_network": "archcalc.analysis.explain",
-    "load": "archcalc.load",
-    "loads": "archcalc.load",
+    "load": "archcalc.network",
+    "loads": "archcalc.network",
 }
 
 
@@ -51,7 +53,7 @@ def analyse(network: "Network | str", batch: int = 1, dtype: str = "float32", mo
     Raises ArchcalcError for what cannot be found, read or fitted together.
     """
     from archcalc.analysis.whole import Analysis
-    from archcalc.load import load
+    from archcalc.network import load
 
     found = load(network) if isinstance(network, str) else network
     return Analysis(found.spec, found.graph, batch, dtype, model)

@@ -199,10 +199,10 @@ class _Trace:
         if not self.node.inputs or not seen.axes:
             return None
         windows = self.op.windows(self.inputs, self.op.output(self.inputs))
-        ways = [(producer, reads) for producer, reads in zip(self.node.inputs, windows, strict=True)]
+        ways = list(zip(self.node.inputs, windows, self.analysis.graph.windows(self.position), strict=True))
         axes = []
         for axis, name in enumerate(axis_names(len(seen.axes) + 1)[1:]):
-            steps = [step for producer, reads in ways for step in self._growth(axis, producer, reads)]
+            steps = [step for way in ways for step in self._growth(axis, *way)]
             union = seen.axes[axis]
             if len(ways) > 1 and isinstance(union, Field):
                 steps.append(
@@ -212,10 +212,13 @@ class _Trace:
         sizes = tuple(axis.size for axis in seen.axes if isinstance(axis, Field))
         return Section("Receptive field", seen_note(seen) or show_shape(sizes), tuple(_by_axis(axes)))
 
-    def _growth(self, axis: int, producer: int, reads: Reads) -> Iterator[Step]:
-        """How the field grows on one way into the layer, where that is one window on a regular grid."""
+    def _growth(self, axis: int, producer: int, reads: Reads, plain: Reads) -> Iterator[Step]:
+        """How the field grows on one way into the layer, where that is one window on a regular grid.
+
+        `reads` are traced, `plain` the same in ints: spread grids are worked out unit by unit and leave no one formula.
+        """
         before = self.analysis.fields.layers[producer].axes[axis]
-        after = follow(before, reads)
+        after = follow(before, plain)
         window = _window_on(before, reads)
         if window is None or not isinstance(before, Field) or not isinstance(after, Field):
             return

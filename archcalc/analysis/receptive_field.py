@@ -137,6 +137,8 @@ class ReceptiveFields(Struct, frozen=True):
 
 def seen_note(layer: LayerField) -> str:
     """Why a layer has no receptive field in numbers; empty where it has."""
+    if not layer.axes:
+        return "the input has no spatial axes"
     for seen in layer.axes:
         if isinstance(seen, Gap):
             return seen.reason

@@ -16,7 +16,7 @@ from archcalc.analysis.memory import measure_memory
 from archcalc.analysis.receptive_field import Field
 from archcalc.analysis.whole import Analysis
 from archcalc.errors import ArchcalcError
-from archcalc.load import Network, variant
+from archcalc.network import Network, variant
 from archcalc.ops.base import POINTWISE
 from archcalc.spec.model import Published, Spec
 from archcalc.spec.tree import Tree, plain

@@ -264,15 +264,19 @@ class _Expansion:
 
     def _arity_fits(self, step: OpStep, inputs: tuple[Cursor, ...]) -> bool:
         arity, call = step.op.arity, step.call
-        if arity is None or arity == len(inputs):
+        if arity == len(inputs) or (arity is None and inputs):
             return True
-        count = "no input" if arity == 0 else "1 input" if arity == 1 else f"{arity} inputs"
+        if step.branches is not None and not inputs:
+            return False  # that it is left without a branch has been said
+        count = {0: "no input", 1: "1 input", None: "1 input or more"}.get(arity, f"{arity} inputs")
         span = call.inputs.span if call.inputs is not None else call.span
         self.problems.append(Problem(f"{call.keyword} takes {count}, got {len(inputs)}", span))
         return False
 
     def _operator(self, step: OpStep, names: Names) -> Op | None:
         """The operator with its expressions worked out; None, with the problems noted, when an argument is wrong."""
+        if step.broken:
+            return None
         arguments = dict(step.constants)
         wrong = len(self.problems)
         for argument, tree in step.dynamic:
@@ -283,11 +287,7 @@ class _Expansion:
                 continue
             arguments[argument.name], problem = decode(argument, value, tree.span)
             self.problems += [problem] if problem else []
-        whole = len(self.problems) == wrong and len(arguments) == len(step.constants) + len(step.dynamic)
-        try:
-            return step.op(**arguments) if whole else None
-        except TypeError:
-            return None  # a required argument is missing, which the compiler has said
+        return step.op(**arguments) if len(self.problems) == wrong else None
 
     def _branches(
         self, branches: tuple[BranchStep, ...], cursor: Cursor, scope: Scope, names: Names

@@ -16,13 +16,17 @@ from archcalc.spec.tree import Mapping, Scalar, Sequence, Tree, plain
 
 
 class OpStep(Struct, frozen=True):
-    """A layer that is an operator; `fixed` where no argument has an expression, so that all its copies are one."""
+    """A layer that is an operator; `fixed` where no argument has an expression, so that all its copies are one.
+
+    A `broken` one has a problem that no value can put right: it only holds the place of a layer.
+    """
 
     call: Call
     op: type[Op]
     constants: dict[str, Any]
     dynamic: tuple[tuple[Argument, Tree], ...]
     fixed: Op | None
+    broken: bool
     branches: tuple["BranchStep", ...] | None
 
 
@@ -106,8 +110,9 @@ class _Compiler:
             else:
                 constants[name], problem = decode(argument, plain(tree), tree.span)
                 self.problems += [problem] if problem else []
-        fixed = op(**constants) if not dynamic and len(self.problems) == wrong else None
-        return OpStep(call, op, constants, tuple(dynamic), fixed, self._branches(call, op))
+        broken = len(self.problems) > wrong
+        fixed = op(**constants) if not dynamic and not broken else None
+        return OpStep(call, op, constants, tuple(dynamic), fixed, broken, self._branches(call, op))
 
     def _branches(self, call: Call, op: type[Op]) -> tuple[BranchStep, ...] | None:
         if call.branches is None:

@@ -5,27 +5,14 @@ import re
 import click
 
 from archcalc.cli.options import Conventions, analysis_of, conventions_options
+from archcalc.cli.quantity import quantity
 from archcalc.errors import Problem, UsageError, did_you_mean, printable
 
-_BUDGET = re.compile(r"\s*([a-z_]+)\s*(<=|>=|<|>|==|!=)\s*([0-9.]+)\s*([A-Za-z]*)\s*\Z")
-_UNITS = {
-    "": 1,
-    "K": 10**3,
-    "M": 10**6,
-    "G": 10**9,
-    "T": 10**12,
-    "B": 1,
-    "kB": 10**3,
-    "MB": 10**6,
-    "GB": 10**9,
-    "KiB": 2**10,
-    "MiB": 2**20,
-    "GiB": 2**30,
-}
+_BUDGET = re.compile(r"\s*([a-z_]+)\s*(<=|>=|<|>|==|!=)\s*(.+)\Z")
 
 
 @click.command()
-@click.argument("networks", metavar="FILE…", nargs=-1, required=True)
+@click.argument("networks", metavar="FILE...", nargs=-1, required=True)
 @click.option("--fail-on", "budgets", multiple=True, metavar="'params > 5M'", help="Exit 1 where this is true.")
 @conventions_options
 @click.pass_context
@@ -35,12 +22,13 @@ def check(ctx: click.Context, networks: tuple[str, ...], budgets: tuple[str, ...
     failed = False
     for network in networks:
         analysis = analysis_of(network, conventions)
-        click.echo(f"{network}: fine, {len(analysis.graph.nodes) - 1} layers")
+        shown = printable(network, 200)
+        click.echo(f"{shown}: fine, {len(analysis.graph.nodes) - 1} layers")
         for text, metric, sign, limit in limits:
             value = _METRICS[metric](analysis)
             if _SIGNS[sign](value, limit):
                 failed = True
-                click.echo(f"{network}: {text.strip()}: {metric} is {value:,}")
+                click.echo(f"{shown}: {printable(text.strip(), 100)}: {metric} is {value:,}")
     if failed:
         ctx.exit(1)
 
@@ -70,12 +58,7 @@ def _budget(text: str) -> tuple[str, str, str, float]:
     if match is None:
         hint = "such as 'params > 5M' or 'peak > 320KiB'"
         raise UsageError(Problem(f"'{printable(text, 60)}' is not a budget", None, hint))
-    metric, sign, number, unit = match.groups()
+    metric, sign, limit = match.groups()
     if metric not in _METRICS:
         raise UsageError(Problem(f"there is no metric '{metric}'", None, did_you_mean(metric, _METRICS)))
-    if unit not in _UNITS:
-        raise UsageError(Problem(f"there is no unit '{unit}'", None, did_you_mean(unit, _UNITS)))
-    try:
-        return text, metric, sign, float(number) * _UNITS[unit]
-    except ValueError:
-        raise UsageError(Problem(f"'{number}' is not a number")) from None
+    return text, metric, sign, quantity(limit)[0]

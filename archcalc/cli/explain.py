@@ -49,6 +49,6 @@ _STYLES: dict[str, dict[str, bool]] = {
 
 
 def _print(lines: list[tuple[str, str]], output: Output, styled: bool) -> None:
-    colour = styled and not os.environ.get("NO_COLOR")
+    colour = styled and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     texts = (click.style(text, **_STYLES[kind]) if colour and text else text for kind, text in lines)
     write("\n".join(texts) + "\n", output)

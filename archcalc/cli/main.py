@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import click
 
-from archcalc.errors import ArchcalcError, did_you_mean
+from archcalc import __version__
+from archcalc.errors import ArchcalcError, did_you_mean, printable
 
 BUG = 70  # EX_SOFTWARE of sysexits.h
 
@@ -21,6 +22,7 @@ COMMANDS = {
     "memory": ("archcalc.cli.tables", "memory", "Weights and activations under a model of memory."),
     "rf": ("archcalc.cli.tables", "rf", "Receptive field, effective stride and padding of each layer."),
     "explain": ("archcalc.cli.explain", "explain", "How every number comes about, with the values put in."),
+    "verify": ("archcalc.cli.verify", "verify_networks", "Published numbers held against arithmetic."),
     "check": ("archcalc.cli.check", "check", "Is this spec valid? All problems at once."),
     "schema": ("archcalc.cli.schema", "schema", "JSON Schema of specs, for editors."),
     "completion": ("archcalc.cli.schema", "completion", "Shell completion for bash, zsh or fish."),
@@ -48,7 +50,9 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
             hint = did_you_mean(args[0], [*COMMANDS, *ALIASES])
-            raise click.UsageError(f"there is no command '{args[0]}'" + (f"; {hint}" if hint else ""), ctx)
+            raise click.UsageError(
+                f"there is no command '{printable(args[0], 40)}'" + (f"; {hint}" if hint else ""), ctx
+            )
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -57,7 +61,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="archcalc", message="archcalc %(version)s")
+@click.version_option(__version__, message="archcalc %(version)s")
 def cli() -> None:
     """Exact shapes, parameters, memory, operations and receptive fields of convolutional networks, explained.
 
@@ -67,6 +71,10 @@ def cli() -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code: 0 fine, 1 a budget failed, 2 bad spec or usage, 70 a bug of ours."""
+    if sys.stdout is None:
+        print("archcalc: cannot write: standard output is closed", file=sys.stderr)  # noqa: T201 - nowhere else
+        return 2
+    stdout = sys.stdout
     try:
         given = None if arguments is None else list(arguments)
         code = cli.main(args=given, prog_name="archcalc", standalone_mode=False)  # what ctx.exit was given, or None
@@ -79,10 +87,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
         report(error)
         return 2
     except BrokenPipeError:
-        # Whoever read us has had enough (| head). Keep the interpreter from flushing into the closed pipe at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        _drop_output()
+        return 0  # whoever read us has had enough: | head
+    except SystemExit as stop:
+        # click ends a closed pipe so, having put another stdout in its place; completion ends with a code of its own.
+        return 0 if sys.stdout is not stdout else int(stop.code or 0)
     except OSError as error:
+        _drop_output()
         print(f"archcalc: cannot write: {error.strerror or error}", file=sys.stderr)  # noqa: T201 - the end of the line
         return 2
     except (click.Abort, KeyboardInterrupt):
@@ -98,13 +109,19 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return BUG
 
 
+def _drop_output() -> None:
+    """Keep the interpreter from writing what is left into a closed pipe or a full disk at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 MOST_PROBLEMS = 50
 
 
 def report(error: ArchcalcError) -> None:
     """Say what is wrong on stderr: every problem, but no more than can be read."""
     for problem in error.problems[:MOST_PROBLEMS]:
-        click.echo(str(problem), err=True)
+        # A spec, a path or an argument may hold anything; a terminal must not obey it.
+        click.echo("\n".join(map(printable, str(problem).split("\n"))), err=True)
     if len(error.problems) > MOST_PROBLEMS:
         click.echo(f"and {len(error.problems) - MOST_PROBLEMS} more problems", err=True)
 

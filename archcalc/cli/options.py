@@ -9,7 +9,7 @@ from msgspec import Struct
 from archcalc.analysis.memory import DTYPES, MODELS
 from archcalc.analysis.whole import Analysis
 from archcalc.errors import Problem, UsageError
-from archcalc.load import load
+from archcalc.network import load
 from archcalc.views.layers import Choice
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -140,11 +140,13 @@ def rows_options(command: Callable[..., Any]) -> Callable[..., Any]:
     packed.__click_params__ = list(getattr(command, "__click_params__", []))  # type: ignore[attr-defined]
     for option in reversed(
         (
-            click.option("--columns", metavar="A,B,…", help="Columns to show: output, kernel, params, macs, rf, …"),
+            click.option(
+                "--columns", metavar="A,B,...", help="Columns to show: output, kernel, params, macs, rf and others."
+            ),
             click.option("--depth", type=click.IntRange(min=1), help="Levels of the tree to show."),
             click.option("--sort", metavar="COLUMN", help="Largest first, layers in one flat list."),
             click.option("--top", type=click.IntRange(min=1), metavar="N", help="The first N layers only."),
-            click.option("--fold/--no-fold", default=True, help="Show identical blocks once (×3).", show_default=True),
+            click.option("--fold/--no-fold", default=True, help="Show identical blocks once (x3).", show_default=True),
         )
     ):
         packed = option(packed)

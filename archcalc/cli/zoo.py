@@ -5,7 +5,8 @@ import click
 from archcalc.analysis.whole import Analysis
 from archcalc.cli.options import Output, output_options
 from archcalc.cli.output import emit
-from archcalc.load import load
+from archcalc.errors import Problem, UsageError, did_you_mean, printable
+from archcalc.network import load
 from archcalc.spec.zoo import names
 from archcalc.views.table import Column, Row, Table
 
@@ -32,6 +33,9 @@ def list_networks(family: str | None, only_names: bool, output: Output) -> None:
     found = [_row(name) for name in names()]
     if family is not None:
         found = [row for row in found if str(row.cells[2]).lower() == family.lower()]
+        if not found:
+            hint = did_you_mean(family, {str(_row(name).cells[2]) for name in names()})
+            raise UsageError(Problem(f"there is no family '{printable(family, 40)}'", None, hint))
     if only_names:
         click.echo("\n".join(row.cells[0] for row in found))
         return

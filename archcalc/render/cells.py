@@ -35,7 +35,7 @@ def cell_text(value: Any, kind: Kind, si: bool = False) -> str:
     if isinstance(value, str):
         return value
     if kind == "count":
-        return f"{value:,}"
+        return f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"
     if kind == "percent":
         return f"{value * 100:.1f}"
     return _amount(value) if kind == "amount" else _bytes(value, si) if kind == "bytes" else _number(value)

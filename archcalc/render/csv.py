@@ -29,7 +29,7 @@ def render(table: Table) -> str:
 
 def _width(column: Column, values: list[Any]) -> int:
     """How many columns of CSV a column makes."""
-    return 2 if column.kind == "name" else max(map(len, values), default=1) if column.kind == "pair" else 1
+    return 2 if column.kind == "name" else max([1, *map(len, values)]) if column.kind == "pair" else 1
 
 
 def _keys(column: Column, width: int) -> list[str]:

@@ -1,6 +1,6 @@
 """Explanation → text: an answer, and under it the steps that lead there, one line a formula."""
 
-import textwrap
+import re
 
 from archcalc.analysis.explain import Explanation, Section, Step
 from archcalc.numbers import grouped
@@ -12,14 +12,15 @@ _LABEL = 24
 
 def lines(explanation: Explanation, conventions: str, width: int) -> list[tuple[str, str]]:
     """Lines of text, each with what it is: `title`, `note`, `answer` or `step`."""
-    found = [("title", explanation.title), ("note", conventions)]
+    found = [*(("title", line) for line in _broken(explanation.title, width)), ("note", conventions)]
     for section in explanation.sections:
-        found += [("step", ""), ("answer", f"{section.title}: {section.result}")]
+        answer = _broken(f"{section.title}: {section.result}", width)
+        found += [("step", ""), *(("answer", line) for line in answer)]
         label = min(_LABEL, max(len(step.label) for step in section.steps) if section.steps else 0)
         for step in section.steps:
             found += [("step", line) for line in _step_lines(step, label, width)]
     if explanation.notes:
-        found += [("step", ""), *(("note", f"• {note}") for note in explanation.notes)]
+        found += [("step", ""), *(("note", line) for note in explanation.notes for line in _broken(f"• {note}", width))]
     return found
 
 
@@ -41,12 +42,21 @@ def _step_lines(step: Step, label: int, width: int) -> list[str]:
     for index, side in enumerate(sides):
         sign = "  " if index == 0 else "  = "
         hang = behind + "    "
-        wrapped = textwrap.wrap(side, max(20, width - len(hang)), break_long_words=False, break_on_hyphens=False) or [
-            ""
-        ]
+        wrapped = _broken(side, max(20, width - len(hang)))
         texts.append((start if index == 0 else behind) + sign + wrapped[0])
         texts += [hang + line for line in wrapped[1:]]
     return "\n".join(texts).split("\n")
+
+
+def _broken(text: str, width: int) -> list[str]:
+    """A text in lines of at most `width`, broken at blanks or behind a multiplication sign."""
+    lines, line = [], ""
+    for piece in re.findall(r"[^\s·]*·|[^\s·]+\s*|\s+", text):
+        if line and len((line + piece).rstrip()) > width:
+            lines.append(line.rstrip())
+            line = ""
+        line += piece
+    return [*lines, line.rstrip()]
 
 
 def table(explanation: Explanation, conventions: str) -> Table:

@@ -17,12 +17,14 @@ from archcalc.views.table import Column, Row, Table
 _STYLES = {"layer": "", "scope": "bold", "total": "bold"}
 _HEADER = "bold cyan"
 _GAP = 2
+_LEAST = 16
 
 
 def render(table: Table, stream: TextIO, si: bool = False, ascii_only: bool = False) -> None:
     """Print a table to a terminal."""
     console = Console(file=_Ascii(stream) if ascii_only else stream, highlight=False)  # type: ignore[arg-type]
-    kept, left_out = _fitting(table, si, console.width)
+    widths = _widths(table, si)
+    kept, left_out = _fitting(table.columns, widths, console.width)
     grid = RichTable(
         box=box.SIMPLE_HEAD,
         show_header=any(table.columns[i].title for i in kept),
@@ -33,7 +35,14 @@ def render(table: Table, stream: TextIO, si: bool = False, ascii_only: bool = Fa
     )
     for i in kept:
         column = table.columns[i]
-        grid.add_column(column.title, justify="right" if is_number(column) else "left", overflow="fold", no_wrap=True)
+        right = is_number(column)
+        grid.add_column(
+            column.title,
+            justify="right" if right else "left",
+            overflow="fold",
+            no_wrap=not _may_break(column),
+            min_width=None if _may_break(column) else widths[i],
+        )
     for row in table.rows:
         grid.add_row(*_texts(row, table, kept, si), style=_STYLES[row.style])
     if table.totals:
@@ -49,7 +58,8 @@ def render(table: Table, stream: TextIO, si: bool = False, ascii_only: bool = Fa
     notes = list(table.notes)
     if left_out:
         titles = ", ".join(dict.fromkeys(column.title for column in left_out))
-        notes.append(f"left out for want of width: {titles} (choose with --columns)")
+        choose = " (choose with --columns)" if table.columns[0].kind == "name" else ""
+        notes.append(f"left out for want of width: {titles}{choose}")
     if notes:
         console.print()
     bullet = "* " if ascii_only else "• "
@@ -89,14 +99,26 @@ def _texts(row: Row, table: Table, kept: list[int], si: bool) -> list[Text]:
     return cells
 
 
-def _fitting(table: Table, si: bool, width: int) -> tuple[list[int], list[Column]]:
-    """The columns that fit side by side, and those that had to go: the highest rank first, among equals the last."""
+def _may_break(column: Column) -> bool:
+    """Whether the cells of a column may go on in a second line."""
+    return column.kind == "prose"
+
+
+def _widths(table: Table, si: bool) -> list[int]:
     rows = [row_texts(row, table.columns, si) for row in (*table.rows, *table.totals)]
-    widths = [max([len(column.title), *(len(row[i]) for row in rows)]) + _GAP for i, column in enumerate(table.columns)]
-    kept = list(range(len(widths)))
-    while sum(widths[i] for i in kept) - _GAP > width:
-        dispensable = [i for i in kept if table.columns[i].rank]
+    return [max([len(column.title), *(len(row[i]) for row in rows)]) for i, column in enumerate(table.columns)]
+
+
+def _fitting(columns: tuple[Column, ...], widths: list[int], space: int) -> tuple[list[int], list[Column]]:
+    """The columns that fit side by side, and those that had to go: the highest rank first, among equals the last.
+
+    Prose takes as little as `_LEAST`: it can be broken.
+    """
+    least = [min(width, _LEAST) if _may_break(column) else width for column, width in zip(columns, widths, strict=True)]
+    kept = list(range(len(columns)))
+    while sum(least[i] + _GAP for i in kept) - _GAP > space:
+        dispensable = [i for i in kept if columns[i].rank]
         if not dispensable:
             break
-        kept.remove(max(dispensable, key=lambda i: (table.columns[i].rank, i)))
-    return kept, [column for i, column in enumerate(table.columns) if i not in kept]
+        kept.remove(max(dispensable, key=lambda i: (columns[i].rank, i)))
+    return kept, [column for i, column in enumerate(columns) if i not in kept]

@@ -63,10 +63,13 @@ def read_text(source: Source, tree: Tree) -> tuple[Text, list[Problem]]:
     elif plain(version) != VERSION:
         problems.append(Problem(f"this archcalc reads version {VERSION} of the spec language", version.span))
     for key in ("name", "title", "family", "extends", "notes"):
-        if key in tree.entries and not isinstance(plain(tree.entries[key]), str):
+        value = plain(tree.entries[key]) if key in tree.entries else ""
+        if not isinstance(value, str):
             problems.append(
                 Problem(f"{key} is a text", tree.entries[key].span, f"this is {describe(tree.entries[key])}")
             )
+        elif "\n" in value and key != "notes":
+            problems.append(Problem(f"{key} is one line", tree.entries[key].span))
     return Text(source, tree.entries, tree.keys), problems
 
 

@@ -22,6 +22,7 @@ MAX_DIGITS = 18  # fits int64, as arrays of variants need
 
 _INTEGER = re.compile(r"[-+]?[0-9][0-9_]*\Z")
 _FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?\Z")
+_WHITE = dict.fromkeys(map(ord, "\n\t"), " ")
 _WORDS: dict[str, bool | None] = {"null": None, "~": None, "": None, "true": True, "false": False}
 
 
@@ -168,6 +169,8 @@ class _Reader:
     def _scalar(self, event: Any) -> Scalar:
         text: str = event.value
         span = self._span(event)
+        if not text.isprintable() and not text.translate(_WHITE).isprintable():
+            self._problem("this text has control characters", event)
         if not event.implicit[0]:
             return Scalar(text, span)  # quoted
         if text in _WORDS:

@@ -34,6 +34,8 @@ def find(network: str, beside: str = "") -> Source:
     `beside` is the file that a relative path counts from. Raises UsageError for what cannot be found or read.
     """
     if network == "-":
+        if sys.stdin is None:
+            raise UsageError(Problem("standard input is closed"))
         return Source("<stdin>", _decode("<stdin>", sys.stdin.buffer.read(MAX_BYTES + 1)))
     if network.endswith(_SUFFIXES) or "/" in network or os.sep in network:
         path = os.path.join(os.path.dirname(beside), network) if beside else network

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from archcalc.analysis.memory import MODELS
+from archcalc.analysis.memory import DTYPES, MODELS
 from archcalc.analysis.receptive_field import Field, Misalignment
 from archcalc.analysis.whole import Analysis
 from archcalc.ops.base import axis_names
@@ -32,7 +32,7 @@ MEMORY = ("output", "values", "activations", "alive")
 LECTURE = ("output", "values", "activations", "counted")
 FIELDS = ("output", "kernel", "rf", "stride", "padding")
 
-_QUANTITY = (Column("quantity", ""), Column("value", "", "count"), Column("meaning", ""))
+_QUANTITY = (Column("quantity", ""), Column("value", "", "count"), Column("meaning", "", "prose"))
 
 
 def _chosen(columns: tuple[str, ...], default: tuple[str, ...]) -> tuple[str, ...]:
@@ -151,24 +151,20 @@ _MODEL = {
 
 def memory_total(analysis: Analysis) -> Table:
     """The memory of the network under the chosen model, and for the peak the tensors that make it."""
-    memory = analysis.memory
-    columns = (
-        Column("quantity", ""),
-        Column("values", "Values", "count"),
-        Column("bytes", "Bytes", "bytes"),
-        Column("meaning", ""),
-    )
-    size = memory.weight_bytes // max(1, analysis.params.params + analysis.params.buffers)
-    rows = [Row(("weights", analysis.params.params + analysis.params.buffers, memory.weight_bytes, "params + buffers"))]
-    said = f"alive while {memory.peak_layer} runs" if memory.model == "peak" else ""
-    rows.append(Row((f"activations ({memory.model})", memory.values, memory.activation_bytes, said), style="total"))
+    memory, params = analysis.memory, analysis.params
+    columns = (Column("quantity", ""), Column("values", "Values", "count"), Column("bytes", "Bytes", "bytes"))
+    stored, size = params.params + params.buffers, DTYPES[memory.dtype]
+    rows = [Row(("weights", stored, memory.weight_bytes))]
+    rows.append(Row((f"activations ({memory.model})", memory.values, memory.activation_bytes), style="total"))
     if memory.model == "peak":
-        rows += [Row((f"  {tensor.name}", tensor.bytes // size, tensor.bytes, "")) for tensor in memory.alive]
-    total = memory.values + analysis.params.params + analysis.params.buffers
-    rows.append(Row(("together", total, memory.weight_bytes + memory.activation_bytes, ""), style="total"))
-    others = f"other models: --model {' or '.join(model for model in MODELS if model != memory.model)}"
+        rows += [Row((f"  {tensor.name}", tensor.bytes // size, tensor.bytes)) for tensor in memory.alive]
+    together = (memory.values + stored, memory.weight_bytes + memory.activation_bytes)
+    rows.append(Row(("together", *together), style="total"))
+    notes = [_MODEL[memory.model], f"other models: --model {' or '.join(m for m in MODELS if m != memory.model)}"]
+    if memory.model == "peak":
+        notes.insert(0, f"activations are at their peak while {memory.peak_layer} runs")
     title = f"{analysis.spec.title}: memory of a forward pass"
-    return Table(title, conventions(analysis), columns, tuple(rows), notes=(_MODEL[memory.model], others))
+    return Table(title, conventions(analysis), columns, tuple(rows), notes=tuple(notes))
 
 
 def fields(analysis: Analysis, columns: tuple[str, ...], choice: Choice) -> Table:

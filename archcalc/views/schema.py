@@ -61,7 +61,14 @@ def spec_schema() -> dict[str, Any]:
             ),
             "step": {"anyOf": [text, {"$ref": "#/$defs/repeat"}, {"$ref": "#/$defs/layer"}]},
             # Blocks are called by names of the user's own: other keys stay allowed.
-            "layer": {"type": "object", "properties": {name: _call(op) for name, op in OPS.items() if name != "input"}},
+            "layer": {
+                "type": "object",
+                "properties": {
+                    "repeat": False,
+                    "input": False,
+                    **{name: _call(op) for name, op in OPS.items() if name != "input"},
+                },
+            },
         },
     }
 

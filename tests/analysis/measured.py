@@ -9,7 +9,7 @@ import pytest
 
 from archcalc.analysis.receptive_field import Field, ReceptiveFields, receptive_fields
 from archcalc.infer import InferredGraph
-from archcalc.load import loads
+from archcalc.network import loads
 
 from . import forward
 

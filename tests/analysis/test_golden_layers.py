@@ -8,7 +8,7 @@ import pytest
 from archcalc.analysis.cost import count_operations
 from archcalc.analysis.params import count_params
 from archcalc.infer import InferredGraph
-from archcalc.load import load
+from archcalc.network import load
 from archcalc.ops.base import Shape, Weights, Window
 
 from . import golden

@@ -3,7 +3,7 @@
 import pytest
 
 from archcalc.analysis.receptive_field import Field, LayerField, receptive_fields
-from archcalc.load import load
+from archcalc.network import load
 from archcalc.spec import zoo
 
 from . import golden

@@ -4,7 +4,7 @@ import pytest
 
 from archcalc.analysis.cost import count_operations
 from archcalc.analysis.params import count_params
-from archcalc.load import load
+from archcalc.network import load
 from archcalc.spec import zoo
 
 from . import golden

@@ -10,7 +10,7 @@ from archcalc.analysis.cost import count_operations
 from archcalc.analysis.params import count_params
 from archcalc.analysis.receptive_field import Field, receptive_fields
 from archcalc.infer import InferredGraph
-from archcalc.load import load
+from archcalc.network import load
 from archcalc.spec import zoo
 
 from .measured import network_of

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from archcalc.analysis.memory import DTYPES, MODELS, measure_memory
 from archcalc.analysis.params import count_params
 from archcalc.infer import InferredGraph
-from archcalc.load import load
+from archcalc.network import load
 from archcalc.spec import zoo
 
 from . import golden

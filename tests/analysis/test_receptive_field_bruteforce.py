@@ -6,7 +6,7 @@ import pytest
 from archcalc.analysis.receptive_field import Field, Global, Nothing, receptive_fields
 from archcalc.graph import Graph
 from archcalc.infer import InferredGraph
-from archcalc.load import load
+from archcalc.network import load
 from archcalc.ops.base import Gap
 
 from . import forward, golden

@@ -12,7 +12,7 @@ from archcalc.analysis.params import count_params
 from archcalc.analysis.receptive_field import MAX_PERIOD, Field, receptive_fields
 from archcalc.graph import Graph, Node
 from archcalc.infer import InferredGraph, infer
-from archcalc.load import load, loads
+from archcalc.network import load, loads
 from archcalc.ops import OPS
 from archcalc.spec import zoo
 
