@@ -23,14 +23,15 @@ _COLUMNS = (
 
 @click.command("list")
 @click.option("--family", help="Only networks of a family: VGG, ResNet, …")
+@click.option("--year", type=int, help="Only networks of a year.")
 @click.option("--names", "only_names", is_flag=True, help="Only the names, one a line.")
 @output_options
-def list_networks(family: str | None, only_names: bool, output: Output) -> None:
+def list_networks(family: str | None, year: int | None, only_names: bool, output: Output) -> None:
     """The networks of the zoo: family, year, input, parameters, MACs."""
-    if only_names and family is None:
+    if only_names and family is None and year is None:
         click.echo("\n".join(names()))
         return
-    found = [_row(name) for name in names()]
+    found = [row for row in map(_row, names()) if year is None or row.cells[3] == year]
     if family is not None:
         found = [row for row in found if str(row.cells[2]).lower() == family.lower()]
         if not found:

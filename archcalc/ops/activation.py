@@ -202,6 +202,9 @@ class DropPath(Pointwise, frozen=True):
 
     p: Probability = 0.0
 
+    def survival(self) -> float:
+        return 1.0 - self.p
+
     def work(self, inputs: Shapes, output: Shape) -> Work:
         return NO_WORK
 

@@ -133,6 +133,10 @@ class Op(Struct, frozen=True):
         """What one output unit reads, for each input."""
         raise NotImplementedError
 
+    def survival(self) -> float:
+        """The probability that what flows in is not dropped while training; below 1 where whole branches are."""
+        return 1.0
+
     def notes(self, inputs: Shapes) -> Iterator[str]:
         """Remarks on arguments that are legal but rarely meant, such as a stride that does not divide."""
         yield from ()

@@ -1,0 +1,57 @@
+"""What training asks for beyond one forward pass → tables."""
+
+from archcalc.analysis.expected import Expected
+from archcalc.analysis.split import Split
+from archcalc.analysis.whole import Analysis
+from archcalc.views.layers import conventions
+from archcalc.views.table import Column, Fact, Row, Table
+
+
+def expected_table(analysis: Analysis, result: Expected) -> Table:
+    """A row a branch that may be dropped; below them the expectation and the spread."""
+    columns = (
+        Column("branch", "Branch"),
+        Column("survival", "Survives %", "percent"),
+        Column("macs", "MACs", "count"),
+        Column("expected", "Expected MACs", "count"),
+    )
+    rows = tuple(
+        Row((branch.name, branch.survival, branch.macs, round(branch.survival * branch.macs)))
+        for branch in result.branches
+    )
+    peak = analysis.memory.peak_bytes
+    facts = (
+        Fact("Branches", len(result.branches), "count"),
+        Fact("Expected branches", f"{result.blocks:,.2f}", "number", "the sum of the survival probabilities"),
+        Fact("MACs", result.macs, "count", "with every branch"),
+        Fact("Expected MACs", f"{result.expected_macs:,.2f}", "number", f"{_share(result):.4%} of them"),
+        Fact("Deviation", f"{result.deviation:,.2f}", "number", "standard deviation from step to step"),
+        Fact("Worst-case peak", peak, "bytes", "activations with every branch, forward"),
+    )
+    notes = [] if result.branches else ["no branch is dropped in this network: its cost is the same in every step"]
+    title = f"{analysis.spec.title}: a training step in expectation"
+    return Table(title, conventions(analysis), columns, rows, facts=facts, notes=tuple(notes))
+
+
+def _share(result: Expected) -> float:
+    return result.expected_macs / result.macs if result.macs else 1.0
+
+
+def split_table(analysis: Analysis, result: Split) -> Table:
+    """A row a layer with weights of its own or that is sent something; numbers are of one device."""
+    columns = (
+        Column("layer", "Layer"),
+        Column("reads", "Reads"),
+        Column("params", "Params", "count"),
+        Column("values", "Values", "count"),
+        Column("received", "Received", "bytes"),
+    )
+    shown = (layer for layer in result.layers if layer.params or layer.received_bytes)
+    rows = tuple(Row((layer.name, layer.reads, layer.params, layer.values, layer.received_bytes)) for layer in shown)
+    total = Row(("total", "", result.params, None, result.received_bytes), style="total")
+    notes = (
+        "own: the channels of its own device; across: those of the others too; input: the image, which all have",
+        f"numbers are of one of {result.devices} devices; layers without weights work on what lies at hand",
+    )
+    title = f"{analysis.spec.title}: over {result.devices} devices"
+    return Table(title, conventions(analysis), columns, rows, (total,), notes=notes)
