@@ -4,6 +4,7 @@ Every error that reaches a user is an `ArchcalcError` holding one or more `Probl
 text that caused it. The room at the bottom of the house: it imports nothing of ours.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
@@ -12,6 +13,10 @@ from msgspec import Struct
 # rooms: with hundreds of thousands of them its passes would take longer than all else.
 
 _EXCERPT_WIDTH = 100
+_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # as YAML counts lines
+# What a terminal would obey, what turns the direction of writing, and halves of characters.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+MOST_PROBLEMS = 100
 
 
 class Source(Struct, frozen=True, gc=False):
@@ -35,7 +40,7 @@ class Span(Struct, frozen=True, gc=False):
 
     def excerpt(self, remark: str) -> list[str]:
         """The line itself and a row of carets under the stretch, with `remark` behind them."""
-        lines = self.source.text.split("\n", self.line)
+        lines = _LINE_BREAK.split(self.source.text, self.line)
         line = lines[self.line - 1] if len(lines) >= self.line else ""
         # A hostile or generated line may be megabytes long: show the part around the stretch.
         start = max(0, self.column - _EXCERPT_WIDTH // 2) if len(line) > _EXCERPT_WIDTH else 0
@@ -77,6 +82,42 @@ class ArchcalcError(Exception):
         return "\n".join(str(problem) for problem in self.problems)
 
 
+class Problems(list[Problem]):
+    """Problems as they are found.
+
+    With `once`, only the first at each place counts: what a loop finds wrong there, it finds in every turn. Beyond
+    `MOST_PROBLEMS` nobody reads on: then they are raised as they stand.
+    """
+
+    def __init__(self, problems: Iterable[Problem] = (), once: bool = False) -> None:
+        super().__init__()
+        self._once = once
+        self._said: set[Span | Problem] = set()
+        self.extend(problems)
+
+    def said(self, span: Span | None) -> bool:
+        """Whether something has been said of a place already."""
+        return span is not None and span in self._said
+
+    def append(self, problem: Problem) -> None:
+        place = problem.span if self._once and problem.span is not None else problem
+        if place in self._said:
+            return
+        self._said.add(place)
+        super().append(problem)
+        if len(self) > MOST_PROBLEMS:
+            more = Problem(f"more than {MOST_PROBLEMS} problems: these are the first")
+            raise SpecError([*self[:MOST_PROBLEMS], more])
+
+    def extend(self, problems: Iterable[Problem]) -> None:
+        for problem in problems:
+            self.append(problem)
+
+    def __iadd__(self, problems: Iterable[Problem]) -> "Problems":  # type: ignore[misc, override]
+        self.extend(problems)
+        return self
+
+
 class SpecError(ArchcalcError):
     """A spec that cannot be read: its YAML, its words, its arguments, its names."""
 
@@ -107,6 +148,14 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     return ""
 
 
+def has_controls(text: str) -> bool:
+    """Whether a text holds control characters other than line breaks and tabs."""
+    return _CONTROL.search(text.translate(_WHITE)) is not None
+
+
+_WHITE = dict.fromkeys(map(ord, "\n\t"), " ")
+
+
 def enumerate_words(words: Sequence[str], joint: str = "and") -> str:
     """`a, b and c`."""
     if len(words) < 2:
@@ -116,5 +165,5 @@ def enumerate_words(words: Sequence[str], joint: str = "and") -> str:
 
 def printable(text: str, limit: int = 0) -> str:
     """`text` with control characters shown as `�`, cut at `limit` characters (0: not cut): safe to print anywhere."""
-    clean = "".join(c if c.isprintable() else " " if c == "\t" else "�" for c in text)
+    clean = _CONTROL.sub("�", text.replace("\t", " "))
     return clean[: limit - 1] + "…" if limit and len(clean) > limit else clean

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 
 from msgspec import Struct
 
-from archcalc.errors import Problem, ShapeError
+from archcalc.errors import Problem, Problems, ShapeError
 from archcalc.graph import Graph, Node
 from archcalc.ops.base import Complaint, Op, Reads, Shape, Shapes, Weights, Work, show_shape
 from archcalc.ops.source import Input
@@ -72,7 +72,7 @@ def propagate(
     `broken` nodes have no shape; neither has what depends on one: only the first problem of a chain is a problem.
     """
     shapes: list[Shape | None] = []
-    problems: list[Problem] = []
+    problems = Problems(once=True)
     for position, node in enumerate(graph.nodes):
         inputs = tuple([shape for producer in node.inputs if (shape := shapes[producer]) is not None])
         if position in broken or len(inputs) != len(node.inputs):
@@ -81,7 +81,9 @@ def propagate(
         complaints = list(node.op.check(inputs)) if checked else []
         if checked and node.shares is not None:
             complaints += _shared_fits(graph, shapes, node, inputs)
-        problems += [_problem(graph, shapes, node, complaint) for complaint in complaints]
+        for complaint in complaints:
+            if not problems.said(node.spans.get(complaint.argument, node.span)):
+                problems.append(_problem(graph, shapes, node, complaint))
         shapes.append(None if complaints else node.op.output(inputs))
     return shapes, problems
 

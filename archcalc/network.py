@@ -1,12 +1,14 @@
 """A network by name, path or text → its spec and its graph with shapes: every problem of a file at once."""
 
+import operator
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
 
 from archcalc.build import Overrides, assemble
-from archcalc.errors import Problem, ShapeError, Source, SpecError, UsageError, printable
+from archcalc.errors import Problem, Problems, ShapeError, Source, SpecError, UsageError, printable
 from archcalc.infer import InferredGraph, propagate
 from archcalc.spec import zoo
 from archcalc.spec.model import Spec
@@ -20,7 +22,11 @@ class Network(Struct, frozen=True):
     graph: InferredGraph
 
 
-def load(network: str, input: str | Iterable[int] | None = None, set: Mapping[str, Any] | None = None) -> Network:  # noqa: A002 - the words of the command line
+def load(
+    network: str | os.PathLike[str],
+    input: str | Iterable[int] | None = None,  # noqa: A002 - the words of the command line
+    set: Mapping[str, Any] | None = None,  # noqa: A002
+) -> Network:
     """A network of the zoo, a `.yaml` path, or `-` for standard input.
 
     `input` replaces the input shape (`(3, 227, 227)` or `"3x227x227"`); `set` changes variables and arguments of layers
@@ -29,7 +35,7 @@ def load(network: str, input: str | Iterable[int] | None = None, set: Mapping[st
     Raises UsageError for a network that cannot be found, SpecError for what cannot be read and ShapeError for what
     does not fit; each holds all problems of its kind and those of the other.
     """
-    return read(zoo.find(network), input, set)
+    return read(zoo.find(os.fspath(network)), input, set)
 
 
 def loads(text: str, input: str | Iterable[int] | None = None, set: Mapping[str, Any] | None = None) -> Network:  # noqa: A002
@@ -45,15 +51,15 @@ def read(source: Source, input: str | Iterable[int] | None, set: Mapping[str, An
 
 def variant(spec: Spec, variables: Mapping[str, Tree]) -> Network:
     """The network of a spec with other values of its variables. Raises SpecError or ShapeError."""
-    return _built(spec, [], Overrides(variables))
+    return _built(spec, Problems(), Overrides(variables))
 
 
-def _built(spec: Spec, problems: list[Problem], overrides: Overrides) -> Network:
+def _built(spec: Spec, problems: Problems, overrides: Overrides) -> Network:
     assembly = assemble(spec, overrides)
     shapes, misfits = propagate(assembly.graph, assembly.broken)
     problems += assembly.problems
     if problems or misfits:
-        found = sorted([*problems, *_one_each(misfits)], key=_place)
+        found = sorted([*problems, *misfits], key=_place)
         raise SpecError(found) if problems else ShapeError(found)
     inferred = InferredGraph(assembly.graph, tuple(shape for shape in shapes if shape is not None))
     return Network(spec, inferred)
@@ -62,14 +68,6 @@ def _built(spec: Spec, problems: list[Problem], overrides: Overrides) -> Network
 def _place(problem: Problem) -> tuple[str, int, int]:
     span = problem.span
     return ("", 0, 0) if span is None else (span.source.name, span.line, span.column)
-
-
-def _one_each(problems: list[Problem]) -> list[Problem]:
-    """The first problem at each place: a loop repeats the others."""
-    first: dict[object, Problem] = {}
-    for problem in problems:
-        first.setdefault(problem.span or problem, problem)
-    return list(first.values())
 
 
 def overrides_of(input: str | Iterable[int] | None, changes: Mapping[str, Any]) -> Overrides:  # noqa: A002
@@ -82,6 +80,8 @@ def overrides_of(input: str | Iterable[int] | None, changes: Mapping[str, Any]) 
             hint = f"vars.{target}=…, or LAYER.{target}=…"
             raise UsageError(Problem(f"cannot set '{printable(target, 60)}'", None, hint))
         text = value if isinstance(value, str) else _as_yaml(value)
+        if not text.strip():
+            raise UsageError(Problem(f"--set {printable(target, 60)} has no value", None, "such as vars.classes=10"))
         tree = read_tree(Source(f"--set {target}", text))
         if scope == "vars":
             variables[last] = tree
@@ -94,16 +94,23 @@ def _as_yaml(value: Any) -> str:
     """A Python value in YAML's flow style, which for numbers, texts and lists of them is JSON."""
     import json
 
-    return json.dumps(list(value) if isinstance(value, tuple) else value)
+    try:
+        return json.dumps(value, default=operator.index)
+    except (TypeError, ValueError):
+        kind = type(value).__name__
+        raise UsageError(
+            Problem(f"a value of a spec cannot be a {kind}", None, "numbers, texts and lists can")
+        ) from None
 
 
 def input_shape(given: str | Iterable[int]) -> tuple[int, ...]:
     """`3x227x227`, `3,227,227`, `[3, 227, 227]` or a sequence of numbers as a shape. Raises UsageError."""
-    sizes = (
-        given.strip(" []()").replace("×", "x").replace(",", "x").split("x") if isinstance(given, str) else list(given)
-    )
     try:
-        shape = tuple(int(size) for size in sizes)
+        if isinstance(given, str):
+            sizes = given.strip(" []()").replace("×", "x").replace(",", "x").split("x")
+            shape = tuple(int(size) for size in sizes)
+        else:
+            shape = tuple(operator.index(size) for size in given)
     except (TypeError, ValueError):
         shape = ()
     if not 0 < len(shape) <= 8 or not all(0 < size < 2**31 for size in shape):

@@ -6,8 +6,9 @@ from typing import Any, Literal, Union, get_args, get_origin
 import msgspec
 from msgspec import NODEFAULT, Meta, Struct
 
-from archcalc.errors import Problem, Span, printable
+from archcalc.errors import Problem, Span
 from archcalc.ops.base import Op
+from archcalc.spec.tree import shown
 
 MISFIT = object()
 Converter = Callable[[Any], Any]
@@ -35,7 +36,7 @@ def decode(argument: Argument, value: Any, span: Span) -> tuple[Any, Problem | N
     found = argument.convert(value)
     if found is not MISFIT:
         return found, None
-    return None, Problem(f"{argument.name} is {expected(argument.type)}", span, f"this is {_shown(value)}")
+    return None, Problem(f"{argument.name} is {expected(argument.type)}", span, f"this is {shown(value)}")
 
 
 def converter(kind: Any) -> Converter:
@@ -56,7 +57,7 @@ def converter(kind: Any) -> Converter:
 
 
 def _number(value: Any) -> Any:
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return int(value)  # an expression with a division gives 32.0 for 32
     return value if isinstance(value, int) and not isinstance(value, bool) else MISFIT
 
@@ -108,14 +109,6 @@ def _list(parts: tuple[Any, ...]) -> Converter:
         return MISFIT if MISFIT in items else items
 
     return whole
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"'{printable(value, 40)}'" if isinstance(value, str) else printable(str(value), 60)
 
 
 def expected(kind: Any) -> str:

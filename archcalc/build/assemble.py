@@ -18,15 +18,15 @@ from archcalc.build.program import (
     is_required,
 )
 from archcalc.build.resolve import Draft, resolve
-from archcalc.errors import Problem, Span, SpecError, did_you_mean, printable
+from archcalc.errors import Problem, Problems, Span, SpecError, did_you_mean, printable
 from archcalc.graph import Graph
 from archcalc.ops.activation import Identity
 from archcalc.ops.base import Op
 from archcalc.ops.source import Input
-from archcalc.spec.expressions import Evaluator
+from archcalc.spec.expressions import FAILED, Evaluator
 from archcalc.spec.model import Call, Spec, expression_of
 from archcalc.spec.schema import is_layer_name
-from archcalc.spec.tree import Scalar, Sequence, Tree, plain
+from archcalc.spec.tree import Scalar, Sequence, Tree, shown
 
 MAX_LAYERS = 150_000
 MAX_LEVELS = 150
@@ -53,50 +53,48 @@ def build(spec: Spec, overrides: Overrides = Overrides()) -> Graph:  # noqa: B00
 def assemble(spec: Spec, overrides: Overrides = Overrides()) -> Assembly:  # noqa: B008 - frozen
     """The graph of a spec as far as it can be read, with what cannot: for callers that collect further problems."""
     evaluator = Evaluator()
-    program, problems = compile_spec(spec, evaluator)
+    program, found = compile_spec(spec, evaluator)
+    problems = Problems(found, once=True)
     names = _variables(spec, overrides, evaluator, problems)
     shape = overrides.input or _input_shape(spec, names, evaluator, problems)
     expansion = _Expansion(spec, program, evaluator, names, problems)
-    expansion.run_all(Input(shape))
+    expansion.run_all(Input(shape or (1,)), known=shape is not None)
     graph = Graph(spec.name, tuple(resolve(expansion.drafts, expansion.scopes, problems, expansion.broken)))
     graph = with_arguments(graph, overrides, problems)
-    return Assembly(graph, tuple(_first_of_each_place(problems)), frozenset(expansion.broken))
+    return Assembly(graph, tuple(problems), frozenset(expansion.broken))
 
 
-def _variables(spec: Spec, overrides: Overrides, evaluator: Evaluator, problems: list[Problem]) -> Names:
+def _variables(spec: Spec, overrides: Overrides, evaluator: Evaluator, problems: Problems) -> Names:
     names: Names = {}
-    for name in overrides.variables:
+    for name, tree in overrides.variables.items():
         if name not in spec.variables:
             hint = did_you_mean(name, spec.variables) or f"'{spec.name}' has no vars"
-            problems.append(
-                Problem(f"there is no variable '{printable(name, 40)}'", overrides.variables[name].span, hint)
-            )
+            problems.append(Problem(f"there is no variable '{printable(name, 40)}'", tree.span, hint))
     for name, tree in {**spec.variables, **overrides.variables}.items():
         try:
             names[name] = evaluate(tree, names, evaluator)
         except SpecError as error:
+            names[name] = FAILED
             problems += error.problems
     return names
 
 
-def _input_shape(spec: Spec, names: Names, evaluator: Evaluator, problems: list[Problem]) -> tuple[int, ...]:
+def _input_shape(spec: Spec, names: Names, evaluator: Evaluator, problems: Problems) -> tuple[int, ...] | None:
+    """The shape that samples have; None, with the problem noted, where it cannot be read."""
     if spec.input is None:
-        return (1,)  # that it is missing has been said
+        return None  # that it is missing has been said
     try:
         value = evaluate(spec.input, names, evaluator)
     except SpecError as error:
         problems += error.problems
-        return (1,)
+        return None
     if isinstance(value, str):
         value = [int(size) if size.isascii() and size.isdigit() else size for size in value.lower().split("x")]
-    argument = arguments_of(Input)["shape"]
-    shape, problem = decode(argument, value, spec.input.span)
+    shape, problem = decode(arguments_of(Input)["shape"], value, spec.input.span)
     if problem or not shape or len(shape) > 8:
-        hint = "such as [3, 224, 224]"
-        problems.append(
-            Problem("input is the shape of one sample, channels first, without the batch", spec.input.span, hint)
-        )
-        return (1,)
+        message = "input is the shape of one sample, channels first, without the batch"
+        problems.append(Problem(message, spec.input.span, "such as [3, 224, 224]"))
+        return None
     return tuple(shape)
 
 
@@ -106,16 +104,10 @@ def evaluate(tree: Tree, names: Names, evaluator: Evaluator) -> Any:
         expression = expression_of(tree)
         return tree.value if expression is None else evaluator.evaluate(expression, names)
     if isinstance(tree, Sequence):
+        evaluator.spend(len(tree.items), tree.span)
         return [evaluate(item, names, evaluator) for item in tree.items]
+    evaluator.spend(len(tree.entries), tree.span)
     return {key: evaluate(value, names, evaluator) for key, value in tree.entries.items()}
-
-
-def _first_of_each_place(problems: list[Problem]) -> list[Problem]:
-    """What a loop finds wrong at one place is said once; then in the order of the text."""
-    seen: dict[object, Problem] = {}
-    for problem in problems:
-        seen.setdefault(problem.span or problem, problem)
-    return list(seen.values())
 
 
 class _Beyond(Exception):  # noqa: N818 - not an error that anyone sees
@@ -126,7 +118,7 @@ class _Expansion:
     """The writing out of one program. Mutable while it runs, and dropped then."""
 
     def __init__(
-        self, spec: Spec, program: Program, evaluator: Evaluator, variables: Names, problems: list[Problem]
+        self, spec: Spec, program: Program, evaluator: Evaluator, variables: Names, problems: Problems
     ) -> None:
         self.spec = spec
         self.program = program
@@ -139,16 +131,20 @@ class _Expansion:
         self.written = 0
         self.level = 0
 
-    def run_all(self, source: Input) -> None:
+    def run_all(self, source: Input, known: bool) -> None:
+        """Write the network out behind its input; `known` says whether the shape of that could be read."""
         root = Scope(None, 0)
         self.scopes.append(root)
         self.drafts.append(Draft(source, (), None, Member("input", "input", 0), root))
+        self.broken |= set() if known else {0}
         try:
             self._run(self.program.steps, 0, root, self.variables)
         except _Beyond:
             return
-        if len(self.drafts) == 1 and not self.problems:
-            self.problems.append(Problem(f"{self.spec.source.name} has no layers"))
+        if len(self.drafts) == 1 and self.spec.steps and not self.problems:
+            self.problems.append(
+                Problem(f"{self.spec.source.name} has no layers", None, "conditions leave all of them out")
+            )
 
     def _run(self, steps: tuple[ProgramStep, ...], cursor: Cursor, scope: Scope, names: Names) -> Cursor:
         for step in steps:
@@ -181,58 +177,63 @@ class _Expansion:
             raise _Beyond
 
     def _value(self, tree: Tree, names: Names) -> Any:
-        """The value of a tree; None, with the problem noted, when it has none."""
+        """The value of a tree; FAILED, with the problem noted, when it has none."""
+        if self.problems.said(tree.span):
+            return FAILED  # what is wrong here is wrong in every turn of a loop
         try:
             return evaluate(tree, names, self.evaluator)
         except SpecError as error:
             self.problems += error.problems
-            return None
+            return FAILED
 
     def _condition(self, tree: Tree, names: Names) -> bool:
         value = self._value(tree, names)
-        if value is not None and not isinstance(value, (bool, int)):
-            self.problems.append(Problem("if is true or false", tree.span, f"this is {printable(str(value), 40)}"))
-        return bool(value)
+        if value is not FAILED and not isinstance(value, (bool, int)):
+            self.problems.append(Problem("if is true or false", tree.span, f"this is {shown(value)}"))
+        return value is not FAILED and bool(value)
 
     def _times(self, tree: Tree, names: Names) -> int:
         value = self._value(tree, names)
         if isinstance(value, float) and value.is_integer():
             value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            if value is not None:
-                hint = f"this is {printable(str(value), 40)}"
-                self.problems.append(Problem("repeat is a whole number from 0", tree.span, hint))
-            return 0
-        return value
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            return value
+        if value is not FAILED:
+            self.problems.append(Problem("repeat is a whole number from 0", tree.span, f"this is {shown(value)}"))
+        return 0
 
     def _name(self, tree: Tree | None, names: Names) -> str:
         """The name a layer is given; empty where it is given none."""
         if tree is None:
             return ""
         value = self._value(tree, names)
-        name = str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
-        if value is not None and not is_layer_name(name):
+        if isinstance(value, (str, int)) and not isinstance(value, bool) and is_layer_name(str(value)):
+            return str(value)
+        if value is not FAILED:
             hint = "letters, digits, _, - and /, no dots"
-            self.problems.append(Problem(f"'{printable(str(value), 40)}' is not a name for a layer", tree.span, hint))
-            return ""
-        return name
+            self.problems.append(Problem(f"{shown(value)} is not a name for a layer", tree.span, hint))
+        return ""
 
-    def _references(self, tree: Tree, scope: Scope, names: Names) -> tuple[Reference, ...]:
+    def _references(self, tree: Tree, scope: Scope, names: Names) -> tuple[Reference, ...] | None:
+        """The layers that a name or a list of names means; None, with the problem noted, where one is no name."""
         items = tree.items if isinstance(tree, Sequence) else [tree]
+        self.evaluator.spend(len(items), tree.span)
         found = []
         for item in items:
             value = self._value(item, names)
             if isinstance(value, (str, int)) and not isinstance(value, bool):
                 found.append(Reference(str(value), scope, item.span))
-            elif value is not None:
-                self.problems.append(Problem("inputs are names of layers", item.span, f"this is {plain(item)}"))
-        return tuple(found)
+            elif value is not FAILED:
+                self.problems.append(Problem("inputs are names of layers", item.span, f"this is {shown(value)}"))
+        return tuple(found) if len(found) == len(items) else None
 
     def _flow(self, call: Call, cursor: Cursor, scope: Scope, names: Names) -> Cursor:
         """What flows into a block or into branches: what `inputs` names, else what flowed so far."""
         if call.inputs is None:
             return cursor
         references = self._references(call.inputs, scope, names)
+        if references is None:
+            return cursor
         if len(references) != 1:
             self.problems.append(Problem("one input can flow into branches or a block", call.inputs.span))
             return cursor
@@ -240,37 +241,53 @@ class _Expansion:
 
     def _layer(self, step: OpStep, cursor: Cursor, scope: Scope, names: Names) -> Cursor:
         call = step.call
-        inputs: tuple[Cursor, ...]
+        inputs: tuple[Cursor, ...] | None
         if step.branches is not None:
             inputs = self._branches(step.branches, self._flow(call, cursor, scope, names), scope, names)
             if len(inputs) == 1 and any(b.branch.when is not None or b.branch.count is not None for b in step.branches):
-                return inputs[0]  # a join whose conditions leave it one branch is that branch
-            if not inputs:
-                self.problems.append(Problem(f"{call.keyword} is left without a branch", call.span))
+                return self._alias(call, inputs[0], scope, names)
         elif call.inputs is not None:
             inputs = self._references(call.inputs, scope, names)
         else:
             inputs = () if step.op.arity == 0 else (cursor,)
         op = step.fixed if step.fixed is not None else self._operator(step, names)
-        if op is None or not self._arity_fits(step, inputs):
+        if op is None or inputs is None or not self._arity_fits(step, inputs):
             self.broken.add(len(self.drafts))
-            op, inputs = Identity(), inputs[:1] or (cursor,)
+            op, inputs = Identity(), (inputs or (cursor,))[:1]
         member = Member(self._name(call.name, names), call.keyword, len(self.drafts))
         problem = scope.add(member, call.name.span if call.name else call.span)
         self.problems += [problem] if problem else []
-        shares = self._references(call.shares, scope, names) if call.shares is not None else ()
-        self.drafts.append(Draft(op, inputs, call, member, scope, shares[0] if shares else None))
+        self.drafts.append(Draft(op, inputs, call, member, scope, self._shares(call, scope, names)))
         return member.position
+
+    def _alias(self, call: Call, cursor: Cursor, scope: Scope, names: Names) -> Cursor:
+        """A join whose conditions leave it one branch is that branch; its name means the branch's last layer."""
+        if call.name is not None and isinstance(cursor, int):
+            problem = scope.add(Member(self._name(call.name, names), call.keyword, cursor), call.name.span)
+            self.problems += [problem] if problem else []
+        return cursor
+
+    def _shares(self, call: Call, scope: Scope, names: Names) -> Reference | None:
+        if call.shares is None:
+            return None
+        references = self._references(call.shares, scope, names)
+        if references is not None and len(references) != 1:
+            self.problems.append(Problem("shares is the name of one layer", call.shares.span))
+        return references[0] if references else None
 
     def _arity_fits(self, step: OpStep, inputs: tuple[Cursor, ...]) -> bool:
         arity, call = step.op.arity, step.call
-        if arity == len(inputs) or (arity is None and inputs):
+        if arity == len(inputs) or (arity is None and len(inputs) >= step.op.fewest):
             return True
-        if step.branches is not None and not inputs:
-            return False  # that it is left without a branch has been said
-        count = {0: "no input", 1: "1 input", None: "1 input or more"}.get(arity, f"{arity} inputs")
         span = call.inputs.span if call.inputs is not None else call.span
-        self.problems.append(Problem(f"{call.keyword} takes {count}, got {len(inputs)}", span))
+        if step.branches is not None and not inputs:
+            self.problems.append(Problem(f"{call.keyword} is left without a branch", span))
+        elif arity is None and step.op.fewest > 1:
+            hint = "give it branches, or inputs" if call.inputs is None else ""
+            self.problems.append(Problem(f"{call.keyword} joins two inputs or more, got {len(inputs)}", span, hint))
+        else:
+            count = {0: "no input", 1: "1 input", None: "1 input or more"}.get(arity, f"{arity} inputs")
+            self.problems.append(Problem(f"{call.keyword} takes {count}, got {len(inputs)}", span))
         return False
 
     def _operator(self, step: OpStep, names: Names) -> Op | None:
@@ -278,16 +295,16 @@ class _Expansion:
         if step.broken:
             return None
         arguments = dict(step.constants)
-        wrong = len(self.problems)
+        whole = True
         for argument, tree in step.dynamic:
-            try:
-                value = evaluate(tree, names, self.evaluator)
-            except SpecError as error:
-                self.problems += error.problems
-                continue
-            arguments[argument.name], problem = decode(argument, value, tree.span)
-            self.problems += [problem] if problem else []
-        return step.op(**arguments) if len(self.problems) == wrong else None
+            value = self._value(tree, names)
+            if value is not FAILED:
+                value, problem = decode(argument, value, tree.span)
+                self.problems += [problem] if problem else []
+                value = FAILED if problem else value
+            whole = whole and value is not FAILED
+            arguments[argument.name] = value
+        return step.op(**arguments) if whole else None
 
     def _branches(
         self, branches: tuple[BranchStep, ...], cursor: Cursor, scope: Scope, names: Names
@@ -309,13 +326,14 @@ class _Expansion:
         call, block = step.call, self.spec.blocks[step.block]
         self._descend(call.span, f"block '{block.name}'")
         inner: Names = dict(self.variables)
+        # What is given comes first: a default may use it, wherever it stands.
+        inner |= {name: self._value(call.arguments[name], names) for name in block.arguments if name in call.arguments}
         for name, default in block.arguments.items():
-            if name in call.arguments:
-                inner[name] = self._value(call.arguments[name], names)
-            elif not is_required(default):
-                inner[name] = self._value(default, inner)
+            if name not in call.arguments:
+                inner[name] = FAILED if is_required(default) else self._value(default, inner)
         within = Scope(scope, self._flow(call, cursor, scope, names))
-        self._open(within, Member(self._name(call.name, names), call.keyword, scope=within), scope, call.span)
+        member = Member(self._name(call.name, names), call.keyword, scope=within)
+        self._open(within, member, scope, call.name.span if call.name else call.span)
         cursor = self._run(self.program.blocks[block.name], within.entry, within, inner)
         self.level -= 1
         return cursor

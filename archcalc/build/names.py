@@ -7,6 +7,8 @@ from msgspec import Struct
 from archcalc.errors import Problem, Span, did_you_mean, printable
 
 INPUT = "input"
+MAX_PATH = 1000
+"""Characters of a layer's scopes; of longer ones the beginning is left out."""
 
 
 class Reference(Struct, frozen=True):
@@ -64,7 +66,7 @@ class Scope:
                 count = counts.get(member.word, -1 if member.numbered else 0)
                 while True:
                     count += 1
-                    name = f"{member.word}{count}" if member.numbered or count > 1 else member.word
+                    name = _numbered(member, count)
                     if name not in taken:
                         break
                 counts[member.word] = count
@@ -72,7 +74,7 @@ class Scope:
                 taken.add(name)
             self.named.setdefault(member.name, member)
             if member.scope is not None:
-                member.scope.path = f"{self.path}{member.name}."
+                member.scope.path = f"{self.path}{member.name}."[-MAX_PATH:]
 
     def find(self, name: str) -> Cursor | None:
         """The layer that a name means here: in this scope, else in the ones around it; a scope means its last layer."""
@@ -87,9 +89,20 @@ class Scope:
         return None
 
     def visible(self) -> list[str]:
-        """All names that can be said here."""
+        """All names that can be said here, and those one level down."""
         names = [] if self.parent is None else self.parent.visible()
-        return [*names, *self.named]
+        for name, member in self.named.items():
+            names.append(name)
+            names += [f"{name}.{inner}" for inner in member.scope.named] if member.scope is not None else []
+        return names
+
+
+def _numbered(member: Member, count: int) -> str:
+    """The count-th name from a word: relu, relu2; relu6, relu6_2; of turns of a repeat 0, 1 or stage0, stage1."""
+    if member.numbered:
+        return f"{member.word}{count}"
+    parting = "_" if member.word[-1:].isdigit() else ""
+    return member.word if count < 2 else f"{member.word}{parting}{count}"
 
 
 def _inside(member: Member, rest: list[str]) -> Cursor | None:

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from archcalc.build.arguments import arguments_of, decode
-from archcalc.errors import Problem, did_you_mean, printable
+from archcalc.errors import Problem, Problems, did_you_mean, printable
 from archcalc.graph import Graph, Node
 from archcalc.spec.tree import Tree, plain
 
@@ -19,7 +19,7 @@ class Overrides(Struct, frozen=True):
     input: tuple[int, ...] | None = None
 
 
-def with_arguments(graph: Graph, overrides: Overrides, problems: list[Problem]) -> Graph:
+def with_arguments(graph: Graph, overrides: Overrides, problems: Problems) -> Graph:
     """The graph with the arguments that `--set layer.argument=value` changes."""
     if not overrides.arguments:
         return graph

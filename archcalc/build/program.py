@@ -6,8 +6,9 @@ from typing import Any, TypeAlias
 from msgspec import Struct
 
 from archcalc.build.arguments import Argument, arguments_of, decode
-from archcalc.errors import Problem, did_you_mean, printable
+from archcalc.errors import Problem, Problems, did_you_mean, printable
 from archcalc.ops import OPS
+from archcalc.ops.activation import Identity
 from archcalc.ops.base import Op
 from archcalc.spec.expressions import Evaluator
 from archcalc.spec.model import Block, Branch, Call, Repeat, Spec, Step, expression_of
@@ -56,7 +57,7 @@ class Program(Struct, frozen=True):
     blocks: dict[str, tuple[ProgramStep, ...]]
 
 
-def compile_spec(spec: Spec, evaluator: Evaluator) -> tuple[Program, list[Problem]]:
+def compile_spec(spec: Spec, evaluator: Evaluator) -> tuple[Program, Problems]:
     """The program of a spec and everything in its layers and blocks that no value can put right."""
     compiler = _Compiler(spec, evaluator)
     for block in spec.blocks.values():
@@ -70,13 +71,13 @@ class _Compiler:
     def __init__(self, spec: Spec, evaluator: Evaluator) -> None:
         self.blocks = spec.blocks
         self.evaluator = evaluator
-        self.problems: list[Problem] = []
+        self.problems = Problems()
         self.arguments: dict[type[Op], dict[str, Argument]] = {}
 
     def steps(self, steps: tuple[Step, ...]) -> tuple[ProgramStep, ...]:
-        return tuple(filter(None, map(self._step, steps)))
+        return tuple(map(self._step, steps))
 
-    def _step(self, step: Step) -> ProgramStep | None:
+    def _step(self, step: Step) -> ProgramStep:
         if isinstance(step, Repeat):
             self._check_expressions(step.count, step.name, step.when)
             steps = self.steps(step.steps)
@@ -90,7 +91,8 @@ class _Compiler:
             known = [name for name in (*OPS, *self.blocks, "repeat") if name != "input"]
             message = f"there is no layer '{printable(step.keyword, 40)}'"
             self.problems.append(Problem(message, step.span, did_you_mean(step.keyword, known)))
-            return None
+            branches = tuple(BranchStep(branch, self.steps(branch.steps)) for branch in step.branches or ())
+            return OpStep(step, Identity, {}, (), None, True, branches or None)
         return self._op(step, op)
 
     def _op(self, call: Call, op: type[Op]) -> OpStep:
@@ -100,6 +102,10 @@ class _Compiler:
         constants: dict[str, Any] = {}
         dynamic: list[tuple[Argument, Tree]] = []
         wrong = len(self.problems)
+        if call.branches is not None and op.arity is not None and op.arity < 2:
+            message = f"{call.keyword} has arguments, not branches"
+            self.problems.append(Problem(message, call.span, f"such as {call.keyword}: {{name: value}}"))
+            return OpStep(call, op, {}, (), None, True, None)
         self._check_arguments(call, call.keyword, {name: arg.required for name, arg in declared.items()})
         for name, tree in call.arguments.items():
             argument = declared.get(name)
@@ -112,14 +118,11 @@ class _Compiler:
                 self.problems += [problem] if problem else []
         broken = len(self.problems) > wrong
         fixed = op(**constants) if not dynamic and not broken else None
-        return OpStep(call, op, constants, tuple(dynamic), fixed, broken, self._branches(call, op))
+        return OpStep(call, op, constants, tuple(dynamic), fixed, broken, self._branches(call))
 
-    def _branches(self, call: Call, op: type[Op]) -> tuple[BranchStep, ...] | None:
+    def _branches(self, call: Call) -> tuple[BranchStep, ...] | None:
         if call.branches is None:
             return None
-        if op.arity is not None and op.arity < 2:
-            message = f"{call.keyword} has arguments, not branches"
-            self.problems.append(Problem(message, call.span, f"such as {call.keyword}: {{name: value}}"))
         static = all(branch.when is None and branch.count is None for branch in call.branches)
         if static and len(call.branches) < 2:
             hint = "an empty branch, '- []', is what flows in"
@@ -131,6 +134,10 @@ class _Compiler:
     def _check_block(self, call: Call, block: Block) -> None:
         if call.branches is not None:
             self.problems.append(Problem(f"block '{block.name}' has arguments, not branches", call.span))
+        if call.shares is not None:
+            self.problems.append(
+                Problem("shares is for operators: a block has no weights of its own", call.shares.span)
+            )
         required = {name: is_required(default) for name, default in block.arguments.items()}
         self._check_arguments(call, f"block '{block.name}'", required)
 

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from archcalc.build.names import Cursor, Member, Reference, Scope, unknown_name
-from archcalc.errors import Problem, printable
+from archcalc.errors import Problem, Problems, printable
 from archcalc.graph import Node
 from archcalc.ops.base import Op
 from archcalc.spec.model import Call
@@ -20,7 +20,7 @@ class Draft(Struct):
     shares: Reference | None = None
 
 
-def resolve(drafts: list[Draft], scopes: list[Scope], problems: list[Problem], broken: set[int]) -> list[Node]:
+def resolve(drafts: list[Draft], scopes: list[Scope], problems: Problems, broken: set[int]) -> list[Node]:
     """The nodes of all drafts. What names mean nothing is noted in `problems`, the nodes that say them in `broken`."""
     for scope in scopes:
         scope.settle()
@@ -28,7 +28,7 @@ def resolve(drafts: list[Draft], scopes: list[Scope], problems: list[Problem], b
 
 
 class _Resolver:
-    def __init__(self, drafts: list[Draft], problems: list[Problem], broken: set[int]) -> None:
+    def __init__(self, drafts: list[Draft], problems: Problems, broken: set[int]) -> None:
         self.drafts = drafts
         self.problems = problems
         self.broken = broken
@@ -51,12 +51,14 @@ class _Resolver:
         while isinstance(cursor, Reference):
             found = cursor.scope.find(cursor.name)
             if found is None:
-                self.problems.append(unknown_name(cursor))
+                if not self.problems.said(cursor.span):
+                    self.problems.append(unknown_name(cursor))
                 self.broken.add(position)
                 return 0
             cursor = found
         if isinstance(asked, Reference) and cursor >= position:
-            self.problems.append(self._loops_back(asked, cursor, position))
+            if not self.problems.said(asked.span):
+                self.problems.append(self._loops_back(asked, cursor, position))
             self.broken.add(position)
             return 0
         return cursor
@@ -76,14 +78,25 @@ class _Resolver:
 
     def _way(self, start: int, end: int) -> list[int] | None:
         """A chain of layers from `start` to `end`, each of which reads the one before it."""
-        before: dict[int, int] = {start: start}
-        for position in range(start + 1, end + 1):
+        before: dict[int, int] = {}
+        pending = [end]
+        while pending:
+            position = pending.pop()
             for cursor in self.drafts[position].inputs:
-                if isinstance(cursor, int) and cursor in before and cursor != position:
-                    before.setdefault(position, cursor)
-        if end not in before:
+                source = self._target(cursor)
+                if source is not None and source not in before and source != end:
+                    before[source] = position
+                    pending.append(source)
+        if start not in before:
             return None
-        way = [end]
-        while way[-1] != start:
+        way = [start]
+        while way[-1] != end:
             way.append(before[way[-1]])
-        return way[::-1]
+        return way
+
+    def _target(self, cursor: Cursor) -> int | None:
+        """The position that a cursor means, wherever it lies; None where it means nothing."""
+        found: Cursor | None = cursor
+        while isinstance(found, Reference):
+            found = found.scope.find(found.name)
+        return found

@@ -111,10 +111,11 @@ class Complaint(Struct, frozen=True, gc=False):
 
 
 class Op(Struct, frozen=True):
-    """Base of all operators. `keyword` is its name in specs; `arity` how many inputs it takes (None: one or more)."""
+    """Base of all operators. `keyword` is the name in specs; `arity` how many inputs, None for `fewest` or more."""
 
     keyword: ClassVar[str]
     arity: ClassVar[int | None] = 1
+    fewest: ClassVar[int] = 2
 
     def check(self, inputs: Shapes) -> Iterator[Complaint]:
         """Everything that is wrong with the sizes; nothing when `output` may be asked."""

@@ -92,6 +92,7 @@ class MultiHeadAttention(Op, frozen=True):
 
     keyword: ClassVar[str] = "multihead_attention"
     arity: ClassVar[int | None] = None
+    fewest: ClassVar[int] = 1
 
     embed_dim: Size
     num_heads: Size

@@ -1,8 +1,9 @@
 """Operators without inputs: where samples and learned arrays enter the network."""
 
+from collections.abc import Iterator
 from typing import ClassVar
 
-from archcalc.ops.base import NO_WORK, Op, Reads, Shape, Shapes, Size, Weight, Weights, Work
+from archcalc.ops.base import NO_WORK, Complaint, Op, Reads, Shape, Shapes, Size, Weight, Weights, Work
 
 
 class Parameter(Op, frozen=True):
@@ -15,6 +16,10 @@ class Parameter(Op, frozen=True):
     arity: ClassVar[int | None] = 0
 
     shape: tuple[Size, ...]
+
+    def check(self, inputs: Shapes) -> Iterator[Complaint]:
+        if not self.shape:
+            yield Complaint("the shape of a parameter has no axis", "shape", "such as [1, 768]")
 
     def output(self, inputs: Shapes) -> Shape:
         return self.shape

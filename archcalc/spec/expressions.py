@@ -7,7 +7,8 @@ the functions below. Attributes, calls of anything else and large powers do not 
 import ast
 import math
 import operator
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import simpleeval
@@ -16,27 +17,49 @@ from msgspec import Struct
 from archcalc.errors import Problem, Span, SpecError, did_you_mean, printable
 
 MAX_LENGTH = 500
+MAX_ITEMS = 10_000  # of a list, with the lists in it, or characters of a text
+MAX_STEPS = 2_000_000  # of all evaluations of a spec together
 
 Value = Any  # int, float, str, bool, None, or a list of them
 
+FAILED: Any = type("Failed", (), {"__repr__": lambda self: "FAILED"})()
+"""The value of a name whose own expression is wrong: what uses it fails without a word, for all has been said."""
+
 
 def _range(*bounds: int) -> list[int]:
-    if len(range(*bounds)) > 10_000:
+    if len(range(*bounds)) > MAX_ITEMS:
         raise ValueError("this range is too long")
     return list(range(*bounds))
+
+
+def _round(number: float, digits: int = 0) -> float:
+    return round(number, max(-15, min(15, digits))) if digits else round(number)
+
+
+def _sum(numbers: list[float]) -> float:
+    if not all(isinstance(number, (int, float)) for number in numbers):
+        raise TypeError("only numbers can be added up")
+    return sum(numbers)
+
+
+def _divisible(number: float, divisor: int) -> int:
+    """The nearest multiple of `divisor`, at least one, and never less than nine tenths: MobileNet's rule for widths."""
+    nearest = max(divisor, int(number + divisor / 2) // divisor * divisor)
+    return nearest if nearest >= 0.9 * number else nearest + divisor
 
 
 FUNCTIONS = {
     "abs": abs,
     "ceil": math.ceil,
+    "divisible": _divisible,
     "floor": math.floor,
     "int": int,
     "len": len,
     "max": max,
     "min": min,
     "range": _range,
-    "round": round,
-    "sum": sum,
+    "round": _round,
+    "sum": _sum,
 }
 
 
@@ -44,6 +67,28 @@ def _power(base: Any, exponent: Any) -> Any:
     if abs(exponent) > 64 or abs(base) > 1_000_000:
         raise ValueError("this power is too large")
     return base**exponent
+
+
+def _of_numbers(compute: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """An operator that Python has for texts and lists as well, where it has no use in a spec and no bound."""
+
+    def computed(left: Any, right: Any) -> Any:
+        if not isinstance(left, (int, float)) or not isinstance(right, (int, float)):
+            raise TypeError("this can be done with numbers only")
+        return compute(left, right)
+
+    return computed
+
+
+_ALLOWED_OPERATORS = {
+    ast.Pow: _of_numbers(_power),
+    ast.Mult: _of_numbers(operator.mul),
+    ast.Mod: _of_numbers(operator.mod),
+    ast.Sub: _of_numbers(operator.sub),
+    ast.Div: _of_numbers(operator.truediv),
+    ast.FloorDiv: _of_numbers(operator.floordiv),
+}
+_HAS = "there are numbers, texts, lists, comparisons, a if c else b, indices and functions"
 
 
 class Expression(Struct, frozen=True):
@@ -58,20 +103,38 @@ def as_expression(value: object, span: Span) -> Expression | None:
     return Expression(value[1:].strip(), span) if isinstance(value, str) and value.startswith("=") else None
 
 
+class _Engine(simpleeval.EvalWithCompoundTypes):  # type: ignore[misc]
+    """simpleeval with our functions and operators, and a bound on all steps together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps = 0
+        self.functions = FUNCTIONS
+        for node in (ast.Attribute, ast.Dict, ast.Set):
+            self.nodes.pop(node, None)
+        for kind in (ast.LShift, ast.RShift, ast.BitXor, ast.BitOr, ast.BitAnd, ast.Invert):
+            self.operators.pop(kind, None)
+        self.operators.update(_ALLOWED_OPERATORS)
+
+    def _eval(self, node: ast.AST) -> Any:
+        self.steps += 1
+        if self.steps > MAX_STEPS:
+            raise simpleeval.IterableTooLong("")
+        return super()._eval(node)
+
+
+class _Parsed(Struct, frozen=True):
+    tree: ast.AST
+    names: frozenset[str]
+
+
 class Evaluator:
     """Evaluates the expressions of one spec; each text is parsed once, however often a loop asks for it."""
 
     def __init__(self) -> None:
-        self._engine = simpleeval.EvalWithCompoundTypes()
-        self._engine.functions = FUNCTIONS
-        nodes, operators = self._engine.nodes, self._engine.operators
-        for node in (ast.Attribute, ast.Dict, ast.Set):
-            nodes.pop(node, None)
-        operators[ast.Pow] = _power
-        for kind in (ast.LShift, ast.RShift, ast.BitXor, ast.BitOr, ast.BitAnd, ast.Invert):
-            operators.pop(kind, None)
-        operators[ast.Mult] = _multiply
-        self._parsed: dict[str, ast.AST] = {}
+        self._engine = _Engine()
+        self._parsed: dict[str, _Parsed] = {}
+        self._wrong: dict[Span, Problem] = {}
 
     def check(self, expression: Expression) -> Problem | None:
         """What is wrong with an expression before any value is known: its syntax."""
@@ -81,54 +144,85 @@ class Evaluator:
             return error.problems[0]
         return None
 
+    def spend(self, steps: int, span: Span) -> None:
+        """Count work that is as long as a list in the text. Raises SpecError beyond `MAX_STEPS`."""
+        self._engine.steps += steps
+        if self._engine.steps > MAX_STEPS:
+            raise self._error(span, "too much is worked out here", f"a spec has at most {MAX_STEPS:,} steps")
+
     def evaluate(self, expression: Expression, names: Mapping[str, Value]) -> Value:
-        """The value of an expression. Raises SpecError with what is wrong and the nearest name."""
-        tree = self._parse(expression)
+        """The value of an expression. Raises SpecError with what is wrong and the nearest name; once for a place."""
+        parsed = self._parse(expression)
+        if any(names.get(name) is FAILED for name in parsed.names):
+            raise SpecError(())
         self._engine.names = names
         try:
-            value = self._engine.eval(expression.text, previously_parsed=tree)
-        except simpleeval.NameNotDefined as error:
-            name = printable(str(error.name), 40)
-            hint = did_you_mean(str(error.name), names)
-            raise self._error(expression, f"there is no variable '{name}' here", hint) from None
-        except simpleeval.FunctionNotDefined as error:
-            name = printable(str(error.func_name), 40)
-            raise self._error(expression, f"there is no function '{name}'", did_you_mean(name, FUNCTIONS)) from None
-        except simpleeval.InvalidExpression as error:
-            raise self._error(expression, "this cannot stand in an expression", printable(str(error), 100)) from None
-        except (ArithmeticError, TypeError, ValueError, LookupError, RecursionError, MemoryError) as error:
-            raise self._error(expression, "this expression fails", printable(str(error), 100)) from None
-        if isinstance(value, float) and not math.isfinite(value):
-            raise self._error(expression, "this expression fails", f"it gives {value}")
-        if isinstance(value, int) and abs(value) >= 2**63:
-            raise self._error(expression, "this expression fails", "it gives a number beyond 64 bits")
+            value = self._engine.eval(expression.text, previously_parsed=parsed.tree)
+            self._check_value(value)
+        except (simpleeval.InvalidExpression, ArithmeticError, TypeError, ValueError, LookupError, RecursionError,
+                MemoryError, AttributeError) as error:  # fmt: skip
+            if expression.span not in self._wrong:
+                message, hint = self._why(error, names)
+                self._wrong[expression.span] = Problem(message, expression.span, hint)
+            raise SpecError(self._wrong[expression.span]) from None
         return value
 
-    def _parse(self, expression: Expression) -> ast.AST:
-        tree = self._parsed.get(expression.text)
-        if tree is None:
+    def _why(self, error: Exception, names: Mapping[str, Value]) -> tuple[str, str]:
+        """What to say about an expression that fails, and the hint."""
+        if isinstance(error, simpleeval.NameNotDefined):
+            name = str(error.name)
+            return f"there is no variable '{printable(name, 40)}' here", did_you_mean(name, names)
+        if isinstance(error, simpleeval.FunctionNotDefined):
+            name = str(error.func_name)
+            return f"there is no function '{printable(name, 40)}'", did_you_mean(name, FUNCTIONS)
+        if isinstance(error, simpleeval.IterableTooLong):
+            return "too much is worked out here", f"a spec has at most {MAX_STEPS:,} steps"
+        if isinstance(error, simpleeval.InvalidExpression):
+            return "this cannot stand in an expression", _HAS
+        return "this expression fails", printable(str(error), 100)
+
+    def _check_value(self, value: Value) -> None:
+        """Raises ValueError for what is no value of a spec, or is too large for one."""
+        pending, seen = [value], 0
+        while pending:
+            part = pending.pop()
+            seen += 1
+            if seen > MAX_ITEMS:
+                raise ValueError("its list is too long")
+            if isinstance(part, list):
+                pending += part[:MAX_ITEMS]
+            elif isinstance(part, str):
+                if len(part) > MAX_ITEMS:
+                    raise ValueError("its text is too long")
+            elif isinstance(part, float):
+                if not math.isfinite(part):
+                    raise ValueError(f"it gives {part}")
+            elif isinstance(part, int):
+                if abs(part) >= 2**63:
+                    raise ValueError("it gives a number beyond 64 bits")
+            elif part is not None:
+                raise ValueError("it gives nothing that a spec can use")
+
+    def _parse(self, expression: Expression) -> _Parsed:
+        parsed = self._parsed.get(expression.text)
+        if parsed is None:
             if len(expression.text) > MAX_LENGTH:
-                raise self._error(expression, f"an expression of more than {MAX_LENGTH} characters", "use vars")
+                raise self._error(expression.span, f"an expression of more than {MAX_LENGTH} characters", "use vars")
             try:
-                tree = self._engine.parse(expression.text)
-            except simpleeval.InvalidExpression as error:
-                raise self._error(expression, "this is not an expression", printable(str(error), 100)) from None
+                with warnings.catch_warnings():
+                    warnings.simplefilter("error")  # what Python only warns of is a slip here
+                    tree = ast.parse(expression.text, mode="eval").body
             except SyntaxError as error:
-                raise self._error(expression, "this is not an expression", printable(error.msg, 100)) from None
-            except (RecursionError, MemoryError, ValueError):
-                raise self._error(expression, "this is not an expression", "it is nested too deeply") from None
+                hint = "put the expression in quotes" if "never closed" in error.msg else printable(error.msg, 100)
+                raise self._error(expression.span, "this is not an expression", hint) from None
+            except (RecursionError, MemoryError, ValueError, Warning):
+                raise self._error(expression.span, "this is not an expression", "") from None
             if any(isinstance(node, ast.FormattedValue) and node.format_spec for node in ast.walk(tree)):
-                raise self._error(expression, "this cannot stand in an expression", "a format such as {i:>9}")
-            self._parsed[expression.text] = tree
-        return tree
+                raise self._error(expression.span, "this cannot stand in an expression", "a format such as {i:>9}")
+            names = frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
+            parsed = self._parsed[expression.text] = _Parsed(tree, names)
+        return parsed
 
     @staticmethod
-    def _error(expression: Expression, message: str, hint: str) -> SpecError:
-        return SpecError(Problem(message, expression.span, hint))
-
-
-def _multiply(left: Any, right: Any) -> Any:
-    # A number times a text or a list repeats it: that has no use in a spec and no bound.
-    if not isinstance(left, (int, float)) or not isinstance(right, (int, float)):
-        raise TypeError("only numbers can be multiplied")
-    return operator.mul(left, right)
+    def _error(span: Span, message: str, hint: str) -> SpecError:
+        return SpecError(Problem(message, span, hint))

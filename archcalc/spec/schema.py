@@ -7,7 +7,7 @@ operator or a shape.
 import re
 from collections.abc import Iterator
 
-from archcalc.errors import Problem, Source, Span, SpecError, did_you_mean, printable
+from archcalc.errors import Problem, Problems, Source, Span, SpecError, did_you_mean, printable
 from archcalc.spec.expressions import as_expression
 from archcalc.spec.model import Block, Branch, Call, Published, Repeat, Spec, Step, Text
 from archcalc.spec.tree import Mapping, Scalar, Sequence, Tree, describe, plain
@@ -46,21 +46,22 @@ METRICS = (
 )
 RESERVED = ("name", "if", "inputs", "shares")
 REQUIRED = "required"
+MAX_VARIABLES = 1000
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_/ -]*\Z")
 
 
-def read_text(source: Source, tree: Tree) -> tuple[Text, list[Problem]]:
+def read_text(source: Source, tree: Tree) -> tuple[Text, Problems]:
     """The top level of a spec, with what is wrong with its own words."""
     if not isinstance(tree, Mapping):
         problem = Problem(f"a spec is a mapping, this is {describe(tree)}", tree.span, "it begins with 'archcalc: 1'")
         raise SpecError(problem)
-    problems = [*unknown_keys(tree, TOP_LEVEL, "a spec")]
+    problems = Problems(unknown_keys(tree, TOP_LEVEL, "a spec"))
     version = tree.entries.get("archcalc")
     if version is None:
         problems.append(Problem("'archcalc: 1' is missing: the version of the spec language", tree.span))
-    elif plain(version) != VERSION:
+    elif not isinstance(version, Scalar) or type(version.value) is not int or version.value != VERSION:
         problems.append(Problem(f"this archcalc reads version {VERSION} of the spec language", version.span))
     for key in ("name", "title", "family", "extends", "notes"):
         value = plain(tree.entries[key]) if key in tree.entries else ""
@@ -73,23 +74,25 @@ def read_text(source: Source, tree: Tree) -> tuple[Text, list[Problem]]:
     return Text(source, tree.entries, tree.keys), problems
 
 
-def read_spec(text: Text, base: Spec | None) -> tuple[Spec, list[Problem]]:
+def read_spec(text: Text, base: Spec | None) -> tuple[Spec, Problems]:
     """The Spec of a file over the one it extends.
 
     `vars` and `blocks` are joined name by name; `input`, `layers`, `title`, `family` and `paper` are taken over unless
     written anew; `published` is not taken over, since it speaks of one network.
     """
-    problems: list[Problem] = []
+    problems = Problems()
     variables, spans = _variables(text, base, problems)
     blocks = dict(base.blocks) if base else {}
     blocks.update(_blocks(text.entries.get("blocks"), problems))
     steps = base.steps if base else ()
     if "layers" in text.entries:
         steps = _steps(text.entries["layers"], problems)
-    elif base is None:
+        if isinstance(text.entries["layers"], Sequence) and not text.entries["layers"].items:
+            problems.append(Problem("there are no layers", text.entries["layers"].span))
+    elif base is None and "extends" not in text.entries:
         hint = "a list of layers" if "layer" not in text.entries else "did you mean 'layers'?"
         problems.append(Problem(f"{text.source.name} has no 'layers'", None, hint))
-    if "input" not in text.entries and base is None:
+    if "input" not in text.entries and base is None and "extends" not in text.entries:
         problems.append(Problem(f"{text.source.name} has no 'input'", None, "such as 'input: [3, 224, 224]'"))
     spec = Spec(
         text.source,
@@ -131,7 +134,7 @@ def is_layer_name(name: str) -> bool:
     return len(name) <= 100 and _NAME.match(name) is not None
 
 
-def _variables(text: Text, base: Spec | None, problems: list[Problem]) -> tuple[dict[str, Tree], dict[str, Span]]:
+def _variables(text: Text, base: Spec | None, problems: Problems) -> tuple[dict[str, Tree], dict[str, Span]]:
     variables = dict(base.variables) if base else {}
     spans = dict(base.variable_spans) if base else {}
     tree = text.entries.get("vars")
@@ -142,6 +145,9 @@ def _variables(text: Text, base: Spec | None, problems: list[Problem]) -> tuple[
         return variables, spans
     for name, value in tree.entries.items():
         problems += _identifier(name, tree.keys[name], "a variable")
+        if len(variables) >= MAX_VARIABLES:
+            problems.append(Problem(f"more than {MAX_VARIABLES:,} variables", tree.keys[name]))
+            break
         if base and "layers" not in text.entries and "blocks" not in text.entries and name not in base.variables:
             message = f"'{base.name}' has no variable '{printable(name, 40)}'"
             problems.append(Problem(message, tree.keys[name], did_you_mean(name, base.variables)))
@@ -150,7 +156,7 @@ def _variables(text: Text, base: Spec | None, problems: list[Problem]) -> tuple[
     return variables, spans
 
 
-def _blocks(tree: Tree | None, problems: list[Problem]) -> dict[str, Block]:
+def _blocks(tree: Tree | None, problems: Problems) -> dict[str, Block]:
     if tree is None:
         return {}
     if not isinstance(tree, Mapping):
@@ -174,7 +180,7 @@ def _blocks(tree: Tree | None, problems: list[Problem]) -> dict[str, Block]:
     return blocks
 
 
-def _block_arguments(tree: Tree | None, problems: list[Problem]) -> dict[str, Tree]:
+def _block_arguments(tree: Tree | None, problems: Problems) -> dict[str, Tree]:
     if tree is None:
         return {}
     if not isinstance(tree, Mapping):
@@ -187,7 +193,7 @@ def _block_arguments(tree: Tree | None, problems: list[Problem]) -> dict[str, Tr
     return tree.entries
 
 
-def _steps(tree: Tree, problems: list[Problem]) -> tuple[Step, ...]:
+def _steps(tree: Tree, problems: Problems) -> tuple[Step, ...]:
     if not isinstance(tree, Sequence):
         problems.append(Problem(f"layers are a list, this is {describe(tree)}", tree.span, "each begins with '- '"))
         return ()
@@ -195,7 +201,7 @@ def _steps(tree: Tree, problems: list[Problem]) -> tuple[Step, ...]:
     return tuple(step for step in steps if step is not None)
 
 
-def _step(tree: Tree, problems: list[Problem]) -> Step | None:
+def _step(tree: Tree, problems: Problems) -> Step | None:
     if isinstance(tree, Scalar):
         if isinstance(tree.value, str) and as_expression(tree.value, tree.span) is None:
             return Call(tree.value, tree.span, {}, {})
@@ -212,7 +218,7 @@ def _step(tree: Tree, problems: list[Problem]) -> Step | None:
     return _repeat(tree, problems) if keyword == "repeat" else _call(keyword, body, tree, problems)
 
 
-def _repeat(tree: Mapping, problems: list[Problem]) -> Repeat:
+def _repeat(tree: Mapping, problems: Problems) -> Repeat:
     problems += unknown_keys(tree, ("repeat", "as", "name", "scope", "if", "layers"), "a repeat")
     span = tree.keys["repeat"]
     if "layers" not in tree.entries:
@@ -226,7 +232,7 @@ def _repeat(tree: Mapping, problems: list[Problem]) -> Repeat:
     return Repeat(tree.entries["repeat"], span, steps, index, tree.entries.get("name"), tree.entries.get("if"), scoped)
 
 
-def _index(tree: Mapping, problems: list[Problem]) -> str:
+def _index(tree: Mapping, problems: Problems) -> str:
     """The loop variable that `as` names; empty without one."""
     value = tree.entries.get("as")
     if value is None:
@@ -238,7 +244,7 @@ def _index(tree: Mapping, problems: list[Problem]) -> str:
     return value.value
 
 
-def _call(keyword: str, body: Tree, tree: Mapping, problems: list[Problem]) -> Call:
+def _call(keyword: str, body: Tree, tree: Mapping, problems: Problems) -> Call:
     """A layer. What stands beside the keyword counts as an argument too: there is no other place beside branches."""
     arguments = {key: value for key, value in tree.entries.items() if key != keyword}
     spans = {key: span for key, span in tree.keys.items() if key != keyword}
@@ -246,14 +252,16 @@ def _call(keyword: str, body: Tree, tree: Mapping, problems: list[Problem]) -> C
     if isinstance(body, Mapping):
         for key, value in body.entries.items():
             if key in arguments:
-                problems.append(Problem(f"'{printable(key, 40)}' stands here twice", body.keys[key]))
+                first, second = sorted((spans[key], body.keys[key]), key=lambda span: (span.line, span.column))
+                detail = f"first at line {first.line}, column {first.column}"
+                problems.append(Problem(f"'{printable(key, 40)}' stands here twice", second, "", (detail,)))
             arguments[key], spans[key] = value, body.keys[key]
     elif isinstance(body, Sequence):
-        branches = tuple(filter(None, (_branch(item, problems) for item in body.items)))
+        branches = tuple(_branch(item, problems) for item in body.items)
     elif body.value is not None:
         message = f"arguments are written {{name: value}}, this is {describe(body)}"
         problems.append(Problem(message, body.span))
-    reserved = {word: arguments.pop(word, None) for word in RESERVED}
+    reserved = {word: _given(word, arguments.pop(word, None), problems) for word in RESERVED}
     return Call(
         keyword,
         tree.keys[keyword],
@@ -267,24 +275,28 @@ def _call(keyword: str, body: Tree, tree: Mapping, problems: list[Problem]) -> C
     )
 
 
-def _branch(tree: Tree, problems: list[Problem]) -> Branch | None:
+def _given(word: str, tree: Tree | None, problems: Problems) -> Tree | None:
+    """The value of a word of the language, which has to have one where it is written."""
+    if isinstance(tree, Scalar) and tree.value is None:
+        problems.append(Problem(f"{word} stands here without a value", tree.span))
+        return None
+    return tree
+
+
+def _branch(tree: Tree, problems: Problems) -> Branch:
     if isinstance(tree, Sequence):
         return Branch(_steps(tree, problems), tree.span)
-    if (
-        isinstance(tree, Mapping)
-        and "layers" in tree.entries
-        and not {"layers", "if", "repeat", "as"} < {*tree.entries}
-    ):
+    if isinstance(tree, Mapping) and "layers" in tree.entries:
         problems += unknown_keys(tree, ("layers", "if", "repeat", "as"), "a branch")
         steps = _steps(tree.entries["layers"], problems)
-        count = tree.entries.get("repeat")
-        return Branch(steps, tree.span, tree.entries.get("if"), count, _index(tree, problems))
-    hint = "'- - conv: …', or '- layers: [...]' with 'if' or 'repeat'"
+        when = _given("if", tree.entries.get("if"), problems)
+        return Branch(steps, tree.span, when, tree.entries.get("repeat"), _index(tree, problems))
+    hint = "'- - conv: ...', or '- layers: [...]' with 'if' or 'repeat'"
     problems.append(Problem(f"a branch is a list of layers, this is {describe(tree)}", tree.span, hint))
-    return None
+    return Branch((), tree.span)
 
 
-def _paper(tree: Tree | None, problems: list[Problem]) -> dict[str, object]:
+def _paper(tree: Tree | None, problems: Problems) -> dict[str, object]:
     if tree is None:
         return {}
     if not isinstance(tree, Mapping):
@@ -295,7 +307,7 @@ def _paper(tree: Tree | None, problems: list[Problem]) -> dict[str, object]:
 
 
 def _alternatives(
-    tree: Tree | None, variables: dict[str, Tree], base: Spec | None, problems: list[Problem]
+    tree: Tree | None, variables: dict[str, Tree], base: Spec | None, problems: Problems
 ) -> dict[str, tuple[Tree, ...]]:
     """Other values that variables are known to take: what a search for a published number may try."""
     found = dict(base.alternatives) if base else {}
@@ -317,7 +329,7 @@ def _alternatives(
     return found
 
 
-def _tolerance(item: Mapping, problems: list[Problem]) -> float:
+def _tolerance(item: Mapping, problems: Problems) -> float:
     """How far a published number may be from the truth, as a share of it: `0.5%` or 0.005."""
     tree = item.entries.get("tolerance")
     if tree is None:
@@ -334,7 +346,7 @@ def _tolerance(item: Mapping, problems: list[Problem]) -> float:
     return float(value)
 
 
-def _published(tree: Tree | None, problems: list[Problem]) -> tuple[Published, ...]:
+def _published(tree: Tree | None, problems: Problems) -> tuple[Published, ...]:
     if tree is None:
         return ()
     if not isinstance(tree, Sequence):

@@ -13,16 +13,16 @@ from typing import Any, NoReturn, TypeAlias
 import yaml
 from msgspec import Struct
 
-from archcalc.errors import Problem, Source, Span, SpecError, printable
+from archcalc.errors import Problem, Problems, Source, Span, SpecError, has_controls, printable
 
 MAX_BYTES = 16 * 1024 * 1024
-MAX_NODES = 2_000_000
+MAX_NODES = 1_000_000
 MAX_DEPTH = 100
 MAX_DIGITS = 18  # fits int64, as arrays of variants need
 
+_TWICE = "write a block and call it twice"
 _INTEGER = re.compile(r"[-+]?[0-9][0-9_]*\Z")
 _FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?\Z")
-_WHITE = dict.fromkeys(map(ord, "\n\t"), " ")
 _WORDS: dict[str, bool | None] = {"null": None, "~": None, "": None, "true": True, "false": False}
 
 
@@ -62,9 +62,22 @@ def describe(tree: Tree) -> str:
         return "a list"
     if isinstance(tree, Mapping):
         return "a mapping"
-    if tree.value is None:
+    return shown(tree.value)
+
+
+def shown(value: object) -> str:
+    """A value in words, as a spec would write it."""
+    if value is None:
         return "nothing"
-    return f"'{printable(tree.value, 40)}'" if isinstance(tree.value, str) else str(tree.value).lower()
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f"'{printable(value, 40)}'"
+    if isinstance(value, int) and abs(value) >= 2**63:
+        return "a number beyond 64 bits"
+    if isinstance(value, (list, tuple)):
+        return "a list" if len(value) > 8 else printable(f"[{', '.join(map(shown, value))}]", 60)
+    return printable(str(value), 60)
 
 
 def read_tree(source: Source) -> Tree:
@@ -86,7 +99,7 @@ class _Reader:
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.problems: list[Problem] = []
+        self.problems = Problems()
         self.root: Tree | None = None
         self.nodes = 0
         self.open: list[Sequence | Mapping] = []
@@ -96,6 +109,10 @@ class _Reader:
     def read(self) -> Tree | None:
         if "\0" in self.source.text:
             raise SpecError(Problem(f"{self.source.name} is not text", hint="it has NUL characters"))
+        try:
+            self.source.text.encode()
+        except UnicodeEncodeError as error:
+            self._stop(f"{self.source.name} is not text: half a character at {error.start}", None)
         # libyaml where PyYAML was built with it; its pure Python twin gives the same events.
         loader = getattr(yaml, "CLoader", yaml.SafeLoader)
         try:
@@ -122,7 +139,11 @@ class _Reader:
             self.open.pop()
             self.waiting.pop()
         elif kind is yaml.AliasEvent:
-            self._problem("aliases are not allowed in a spec", event, "write a block and call it twice")
+            self._problem(
+                f"aliases are not allowed in a spec: *{printable(event.anchor, 60)}",
+                event,
+                "write a block and call it twice",
+            )
             self._place(Scalar(None, self._span(event)), event)
         elif kind is yaml.DocumentStartEvent and self.root is not None:
             self._stop("a file holds one spec, and here begins another", self._span(event))
@@ -169,7 +190,7 @@ class _Reader:
     def _scalar(self, event: Any) -> Scalar:
         text: str = event.value
         span = self._span(event)
-        if not text.isprintable() and not text.translate(_WHITE).isprintable():
+        if has_controls(text):
             self._problem("this text has control characters", event)
         if not event.implicit[0]:
             return Scalar(text, span)  # quoted

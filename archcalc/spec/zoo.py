@@ -4,10 +4,10 @@ import os
 import sys
 from collections.abc import Iterator
 
-from archcalc.errors import Problem, Source, SpecError, UsageError, did_you_mean, printable
+from archcalc.errors import Problem, Problems, Source, SpecError, UsageError, did_you_mean, printable
 from archcalc.spec.model import Spec, Text
 from archcalc.spec.schema import read_spec, read_text
-from archcalc.spec.tree import MAX_BYTES, read_tree
+from archcalc.spec.tree import MAX_BYTES, Scalar, read_tree
 
 _SUFFIXES = (".yaml", ".yml")
 _MAX_EXTENDS = 16
@@ -82,14 +82,14 @@ def _decode(name: str, data: bytes) -> str:
         raise UsageError(Problem(f"'{printable(name, 200)}' is not text", None, hint)) from None
 
 
-def read(network: str) -> tuple[Spec, list[Problem]]:
+def read(network: str) -> tuple[Spec, Problems]:
     """The Spec of a network by name or path, and what is wrong with its words."""
     return parse(find(network))
 
 
-def parse(source: Source) -> tuple[Spec, list[Problem]]:
+def parse(source: Source) -> tuple[Spec, Problems]:
     """The Spec of a text, the chain of specs it extends taken in, and what is wrong with its words."""
-    problems: list[Problem] = []
+    problems = Problems()
     chain: list[Text] = []
     seen: list[str] = []
     while True:
@@ -97,10 +97,14 @@ def parse(source: Source) -> tuple[Spec, list[Problem]]:
         problems += found
         chain.append(text)
         seen.append(os.path.realpath(source.name))
-        base = text.scalar("extends")
-        if not base:
+        base = text.entries.get("extends")
+        if not isinstance(base, Scalar) or not isinstance(base.value, str):
+            break  # there is none, or what it should be has been said
+        try:
+            source = _extended(text, base.value, seen)
+        except SpecError as error:
+            problems += error.problems
             break
-        source = _extended(text, base, seen)
     spec: Spec | None = None
     for text in reversed(chain):
         spec, found = read_spec(text, spec)
@@ -111,6 +115,8 @@ def parse(source: Source) -> tuple[Spec, list[Problem]]:
 
 def _extended(text: Text, base: str, seen: list[str]) -> Source:
     span = text.entries["extends"].span
+    if base in ("", "-"):
+        raise SpecError(Problem("extends names a spec: a network of the zoo, or a .yaml file", span))
     sibling = os.path.join(os.path.dirname(text.source.name), f"{base}.yaml")
     name = f"./{base}.yaml" if not base.endswith(_SUFFIXES) and os.path.isfile(sibling) else base
     try:
