@@ -86,7 +86,7 @@ _ALL = (
     LayerColumn(Column("input", "Input shape", "shape", 4), _input),
     LayerColumn(Column("output", "Output shape", "shape"), lambda a, i: a.graph.shapes[i]),
     LayerColumn(Column("kernel", "Kernel", "text", 3), _kernel),
-    LayerColumn(Column("weights", "Weights", "prose", 5), _weights),
+    LayerColumn(Column("weights", "Weights", "text", 5), _weights),
     LayerColumn(Column("params", "Params", "count"), lambda a, i: a.params.layers[i].params, True),
     LayerColumn(
         Column("params_share", "%", "percent", 7), lambda a, i: _share(a.params.layers[i].params, a.params.params), True

@@ -17,11 +17,11 @@ _HOMONYMS = ("alexnet", "googlenet")
 
 
 class Totals(NamedTuple):
-    """What one source says about a whole network; torchvision and timm do not say how many buffers there are."""
+    """What one source says about a whole network; hardly any says everything."""
 
     source: str
-    params: int
-    macs: int
+    params: int | None
+    macs: int | None
     buffers: int | None = None
 
 
@@ -68,6 +68,20 @@ def _read(name: str) -> Any:
 
 
 NETWORKS: dict[str, Any] = _read("architectures.json")["networks"]
+# What came with the rest of the zoo: each entry names its own source.
+ZOO: dict[str, Any] = {**_read("zoo_lecture.json")["networks"], **_read("zoo_beyond.json")["networks"]}
+
+FIELDS: dict[str, tuple[int | None, ...]] = {
+    **{name: tuple(entry["rf"]) for name, entry in ZOO.items() if "rf" in entry},
+    **{name: tuple(entry["field"]) for name, entry in NETWORKS.items() if "field" in entry},
+}
+"""Size, stride and padding of the last layer before everything is global; None where a source does not say."""
+ACTIVATIONS: dict[str, int] = {
+    name: entry["activations"]
+    for section in (ZOO, NETWORKS)
+    for name, entry in section.items()
+    if "activations" in entry
+}
 
 
 def totals(network: str) -> list[Totals]:
@@ -84,6 +98,9 @@ def totals(network: str) -> list[Totals]:
         numbers = NETWORKS[network]
         source = f"architectures.json, section {numbers['section']}"
         found.append(Totals(source, numbers["params"], numbers["macs"], numbers["buffers"]))
+    if network in ZOO:
+        numbers = ZOO[network]
+        found.append(Totals(numbers["source"], numbers.get("params"), numbers.get("macs"), numbers.get("buffers")))
     return found
 
 

@@ -14,12 +14,13 @@ from . import golden
 def test_totals_are_those_of_every_source(name: str) -> None:
     """A network without golden numbers fails: whoever adds one brings them, with their source."""
     sources = golden.totals(name)
-    if all(source.buffers is None for source in sources):
-        pytest.fail(f"tests/reference_data has no params, buffers and macs of '{name}': bring them, with their source")
+    if all(source.params is None and source.macs is None for source in sources):
+        pytest.fail(f"tests/reference_data has neither params nor macs of '{name}': bring them, with their source")
     network = load(name).graph
     params, cost = count_params(network), count_operations(network)
     for source in sources:
-        assert (params.params, cost.macs) == (source.params, source.macs), source
+        assert source.params in (None, params.params), source
+        assert source.macs in (None, cost.macs), source
         assert source.buffers in (None, params.buffers), source
 
 

@@ -5,9 +5,9 @@ import re
 import pytest
 
 from archcalc.network import load
-from archcalc.spec import zoo
 
 from .running import environment, on_terminal, run, start, succeed
+from .sample import SAMPLE
 
 ESCAPE = re.compile(r"\x1b\[([0-9;]*)([A-Za-z])")
 COLOURS = {*range(30, 50), *range(90, 108)}
@@ -36,7 +36,7 @@ def is_part_of(cells: list[str], whole: list[str]) -> bool:
 @pytest.mark.parametrize("half", [0, 1])
 def test_tables_fit_the_terminal(columns: int, half: int) -> None:
     """No line is longer than the terminal is wide, no cell is cut, no row is lost; what is left out is named."""
-    commands = [form.format(name) for name in zoo.names()[half::2] for form in TABLES] + ["list"]
+    commands = [form.format(name) for name in SAMPLE[half::2] for form in TABLES] + ["list"]
     for command, output in zip(commands, on_terminal(columns, *commands), strict=True):
         assert [line for line in bare(output).split("\n") if len(line) > columns] == [], command
         whole, shown = (table_lines(text) for text in (succeed(*command.split(" ")), bare(output)))
@@ -51,7 +51,7 @@ def test_tables_fit_the_terminal(columns: int, half: int) -> None:
 @pytest.mark.parametrize("columns", [80, 140])
 def test_totals_fit_the_terminal(columns: int) -> None:
     """No line is too long, no word is cut and every number is there; remarks may be broken or left out."""
-    commands = [form.format(name) for name in zoo.names() for form in TOTALS]
+    commands = [form.format(name) for name in SAMPLE for form in TOTALS]
     for command, output in zip(commands, on_terminal(columns, *commands), strict=True):
         assert [line for line in bare(output).split("\n") if len(line) > columns] == [], command
         whole, shown = ({*" ".join(table_lines(t)).split()} for t in (succeed(*command.split(" ")), bare(output)))

@@ -4,10 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archcalc.spec import zoo
-
 from . import reading
 from .running import succeed
+from .sample import SAMPLE
 
 SUMS = ("--columns", "params,buffers,values")
 
@@ -34,7 +33,7 @@ def number(text: str) -> int:
     return int(text.replace(",", ""))
 
 
-@pytest.mark.parametrize("net", zoo.names())
+@pytest.mark.parametrize("net", SAMPLE)
 def test_an_unfolded_tree_has_every_layer(net: str) -> None:
     """Once each and in the order of execution, under the scopes of its name."""
     rows = reading.tree(reading.plain(succeed("summary", net, *SUMS, "--no-fold")))
