@@ -111,7 +111,7 @@ def commands() -> str:
         " with what is wrong on stderr; 70 a bug of ours. `NO_COLOR` and pipes get no colours; `--ascii` and terminals"
         " without UTF-8 no other signs.",
     ]
-    context = click.Context(cli, info_name="archcalc", terminal_width=100, max_content_width=100)
+    context = click.Context(cli, info_name="archcalc", terminal_width=100, **cli.context_settings)
     for name in COMMANDS:
         command = cli.get_command(context, name)
         assert command is not None  # noqa: S101 - the group lists what it has

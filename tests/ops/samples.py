@@ -263,6 +263,7 @@ REFUSALS: list[Refusal] = [
     Refusal(ops.Pad(((-4, 9),)), ((2, 4),), "padding -4 and 9 leaves nothing of 4"),
     Refusal(ops.Pad(3, mode="reflect"), ((2, 3),), "reflect padding 3 is more than there is of 3"),
     Refusal(ops.Pad(4, mode="circular"), ((2, 3),), "circular padding 4 is more than there is of 3"),
+    Refusal(ops.Parameter(()), (), "has no axis"),
     Refusal(ops.Upsample(2), ((7,),), "upsample needs channels and 1 to 3 spatial axes"),
     Refusal(ops.Upsample(), ((2, 3),), "either scale_factor or size"),
     Refusal(ops.Upsample(2, 6), ((2, 3),), "either scale_factor or size"),
