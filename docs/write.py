@@ -14,10 +14,14 @@ from pathlib import Path
 import click
 import msgspec
 
+from archcalc.analysis.verify import Finding, verify
+from archcalc.analysis.whole import Analysis
 from archcalc.build.arguments import arguments_of, expected
 from archcalc.cli.main import ALIASES, COMMANDS, cli
+from archcalc.network import load
 from archcalc.ops import OPS
 from archcalc.ops.base import Op
+from archcalc.spec.zoo import names
 
 ROOT = Path(__file__).parents[1]
 _BLOCK = re.compile(r"^```console\n(?P<commands>(?:\$ [^\n]*\n)+)(?P<output>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -30,6 +34,7 @@ def pages() -> dict[Path, str]:
     }
     found[ROOT / "docs/operators.md"] = operators()
     found[ROOT / "docs/commands.md"] = commands()
+    found[ROOT / "docs/zoo.md"] = zoo()
     return found
 
 
@@ -101,6 +106,43 @@ def _arguments(op: type[Op]) -> list[str]:
 def _shown(value: object) -> str:
     """A default as a spec would write it."""
     return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def zoo() -> str:
+    """docs/zoo.md: every network with its numbers, and what became of the numbers published about it."""
+    families: dict[str, list[tuple[int, str, str, str]]] = {}
+    verdicts: dict[str, int] = {}
+    for name in names():
+        network = load(name)
+        spec, analysis = network.spec, Analysis(network.spec, network.graph)
+        year = int(str(spec.paper.get("year", 0)))
+        shape = "×".join(map(str, network.graph.input_shape))
+        numbers = f"{analysis.params.params:,} | {analysis.cost.macs:,}"
+        findings = list(verify(network))
+        for finding in findings:
+            verdicts[finding.verdict] = verdicts.get(finding.verdict, 0) + 1
+        row = f"| `{name}` | {spec.title} | {year} | {shape} | {numbers} | {_status(findings)} |"
+        paper = f"{spec.paper.get('title', '')} ({year})"
+        families.setdefault(spec.family, []).append((year, name, row, paper))
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
+    parts = [
+        "# The zoo",
+        f"{len(names())} networks, written from the specs by `make docs`. Of the {sum(verdicts.values())} numbers published"
+        f" about them: {counts}. `archcalc verify NET` tells each, with its source.",
+    ]
+    head = "| name | title | year | input | params | MACs | published |\n|---|---|---|---|---:|---:|---|"
+    for family, found in sorted(families.items(), key=lambda item: min(item[1])):
+        papers = dict.fromkeys(paper for *_, paper in sorted(found))
+        parts += [f"## {family}", "; ".join(papers), "\n".join([head, *(row for _, _, row, _ in sorted(found))])]
+    return "\n\n".join(parts) + "\n"
+
+
+def _status(findings: list[Finding]) -> str:
+    """How many of a network's published numbers match, and what the others are."""
+    counts: dict[str, int] = {}
+    for finding in findings:
+        counts[finding.verdict] = counts.get(finding.verdict, 0) + 1
+    return ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) or "none"
 
 
 def commands() -> str:

@@ -25,6 +25,7 @@ Verdict = Literal["match", "convention", "erratum", "not reproduced"]
 
 _SLIP_TOLERANCE = 0.001  # a slip explains a number only if it explains it closely
 _EXACT = 1e-9
+_LARGEST_K = 2e6
 
 
 class Count(Struct, frozen=True):
@@ -62,15 +63,17 @@ def _find(analysis: Analysis, published: Published, variants: list[tuple[str, Ne
     if _meets(computed, published, max(published.tolerance, _EXACT)):
         return Finding(name, published, computed, "match", counts[0].convention)
     others = list(counts[1:])
-    for words, other in variants:
-        found = counted(Analysis(other.spec, other.graph), published.metric, published.layer)
+    for words, network in variants:
+        found = counted(Analysis(network.spec, network.graph), published.metric, published.layer)
         others += [Count(f"{words}: {count.convention}", count.value) for count in found]
     tolerance = max(published.tolerance, _half_digit(published.value), _EXACT)
-    # Papers of old count parameters in units of 1024; nobody counts operations so.
-    units = list(scaled(counts)) if published.metric == "params" else []
-    best = _nearest([*others, *units], published.value)
-    if best is not None and _meets(best.value, published, tolerance):
-        return Finding(name, published, computed, "convention", f"{best.convention}: {best.value:,}")
+    # Papers of old print parameters in units of 1024, as K; nobody counts operations or millions so.
+    units = list(scaled(counts)) if published.metric == "params" and published.value < _LARGEST_K else []
+    # The first that fits needs the fewest words: ways of counting come before variants of the network.
+    fits = (count for count in (*others, *units) if _stands_for(count.value, published, tolerance))
+    other = next(fits, None)
+    if other is not None:
+        return Finding(name, published, computed, "convention", f"{other.convention}: {other.value:,}")
     slip = _slip(analysis, published, counts[0])
     if slip:
         return Finding(name, published, computed, "erratum", slip)
@@ -84,13 +87,22 @@ def _meets(value: float, published: Published, tolerance: float) -> bool:
 
 
 def _half_digit(value: float) -> float:
-    """Half a unit of the last printed digit, as a share of the number: 34.8K may stand for 34,750 to 34,850."""
+    """Half a unit of the last printed digit, as a share of the number: 34.8K may stand for 34,750 to 34,850.
+
+    Of a number of one digit it would be a licence, and of more than three nobody rounds.
+    """
     digits = f"{value:.12g}".replace(".", "").strip("0") or "1"
-    return 0.5 / float(digits) if len(digits) < 4 else 0.0
+    return 0.5 / float(digits) if 1 < len(digits) < 4 else 0.0
+
+
+def _stands_for(value: float, published: Published, tolerance: float) -> bool:
+    """Whether a number was printed so: within the tolerance, or cut behind its last digit (3.86 printed as 3.8)."""
+    unit = 2 * _half_digit(published.value) * published.value
+    return _meets(value, published, tolerance) or 0 <= value - published.value < unit
 
 
 def _nearest(counts: list[Count], value: float) -> Count | None:
-    """The count nearest to a value; among equals the first, which needs the fewest words."""
+    """The count nearest to a value; among equals the first."""
     return min(counts, key=lambda count: abs(count.value - value), default=None)
 
 
@@ -116,7 +128,7 @@ def _is_set(spec: Spec, name: str, value: Tree) -> bool:
 
 
 def _in_words(changes: tuple[tuple[str, Tree], ...]) -> str:
-    return ", ".join(f"{name} = {str(plain(value)).replace(chr(39), '')}" for name, value in changes)
+    return ", ".join(f"{name} = {str(plain(value)).lstrip('=')}" for name, value in changes)
 
 
 def counted(analysis: Analysis, metric: str, layer: str = "") -> Iterator[Count]:
@@ -132,8 +144,7 @@ def counted(analysis: Analysis, metric: str, layer: str = "") -> Iterator[Count]
 def scaled(counts: list[Count]) -> Iterator[Count]:
     """The counts in units of 1024: a printed 112K that stands for 112·1024."""
     for count in counts:
-        for unit, size in (("K = 1024", 1000 / 1024), ("M = 1024²", 1000**2 / 1024**2)):
-            yield Count(f"{count.convention}, {unit}", round(count.value * size))
+        yield Count(f"{count.convention}, K = 1024", round(count.value * 1000 / 1024))
 
 
 def _params(analysis: Analysis, positions: list[int]) -> Iterator[Count]:
