@@ -127,8 +127,8 @@ def zoo() -> str:
     counts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
     parts = [
         "# The zoo",
-        f"{len(names())} networks, written from the specs by `make docs`. Of the {sum(verdicts.values())} numbers published"
-        f" about them: {counts}. `archcalc verify NET` tells each, with its source.",
+        f"{len(names())} networks, written from the specs by `make docs`. Of the {sum(verdicts.values())} numbers"
+        f" published about them: {counts}. `archcalc verify NET` tells each, with its source.",
     ]
     head = "| name | title | year | input | params | MACs | published |\n|---|---|---|---|---:|---:|---|"
     for family, found in sorted(families.items(), key=lambda item: min(item[1])):

@@ -77,8 +77,8 @@ def read_text(source: Source, tree: Tree) -> tuple[Text, Problems]:
 def read_spec(text: Text, base: Spec | None) -> tuple[Spec, Problems]:
     """The Spec of a file over the one it extends.
 
-    `vars` and `blocks` are joined name by name; `input`, `layers`, `title`, `family` and `paper` are taken over unless
-    written anew; `published` is not taken over, since it speaks of one network.
+    `vars` and `blocks` are joined name by name; `input`, `layers`, `family` and `paper` are taken over unless written
+    anew, a `title` unless there is one or a name; `published` is not taken over, since it speaks of one network.
     """
     problems = Problems()
     variables, spans = _variables(text, base, problems)
@@ -97,7 +97,7 @@ def read_spec(text: Text, base: Spec | None) -> tuple[Spec, Problems]:
     spec = Spec(
         text.source,
         text.scalar("name", _stem(text.source.name)),
-        text.scalar("title", base.title if base else text.scalar("name", _stem(text.source.name))),
+        text.scalar("title", text.scalar("name", base.title if base else _stem(text.source.name))),
         text.entries.get("input", base.input if base else None),
         variables,
         spans,
