@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from archcalc.build import Overrides, assemble
+from archcalc.builder import Overrides, assemble
 from archcalc.errors import Problem, Problems, ShapeError, Source, SpecError, UsageError, printable
 from archcalc.infer import InferredGraph, propagate
 from archcalc.spec import zoo

@@ -16,7 +16,7 @@ import msgspec
 
 from archcalc.analysis.verify import Finding, verify
 from archcalc.analysis.whole import Analysis
-from archcalc.build.arguments import arguments_of, expected
+from archcalc.builder.arguments import arguments_of, expected
 from archcalc.cli.main import ALIASES, COMMANDS, cli
 from archcalc.network import load
 from archcalc.ops import OPS

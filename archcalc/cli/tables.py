@@ -1,5 +1,6 @@
 """summary, shapes, params, macs, memory and rf: one question each, one table each."""
 
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -37,7 +38,21 @@ def _choice(rows: Rows, output: Output) -> Choice:
     return Choice(choice.depth, choice.sort, choice.top, choice.fold, True) if flat else choice
 
 
-per_layer_option = click.option("--per-layer", is_flag=True, help="A row for each layer instead of the totals.")
+_per_layer = click.option("--per-layer", is_flag=True, help="A row for each layer instead of the totals.")
+_breakdown = click.option(
+    "--breakdown", is_flag=True, help="Every class of operation in a column of its own, per layer."
+)
+
+
+def _command(*options: Callable[[Any], Any]) -> Callable[[Callable[..., None]], click.Command]:
+    """A command about one network with the options that all of these have, its own first."""
+
+    def decorate(function: Callable[..., None]) -> click.Command:
+        for option in (output_options, rows_options, conventions_options, *reversed(options), network_argument):
+            function = option(function)
+        return click.command()(function)
+
+    return decorate
 
 
 def _wants_layers(rows: Rows, per_layer: bool, output: Output) -> bool:
@@ -45,34 +60,21 @@ def _wants_layers(rows: Rows, per_layer: bool, output: Output) -> bool:
     return per_layer or rows != Rows((), Choice()) or chosen_format(output) == "csv"
 
 
-@click.command()
-@network_argument
-@conventions_options
-@rows_options
-@output_options
+@_command()
 def summary(network: str, conventions: Conventions, rows: Rows, output: Output) -> None:
     """Everything per layer in one table, the totals below it."""
     analysis = analysis_of(network, conventions)
     _emit(reports.summary(analysis, rows.columns, _choice(rows, output)), analysis, output)
 
 
-@click.command()
-@network_argument
-@conventions_options
-@rows_options
-@output_options
+@_command()
 def shapes(network: str, conventions: Conventions, rows: Rows, output: Output) -> None:
     """What flows from layer to layer: input and output shape, kernel and stride."""
     analysis = analysis_of(network, conventions)
     _emit(reports.shapes(analysis, rows.columns, _choice(rows, output)), analysis, output)
 
 
-@click.command()
-@network_argument
-@per_layer_option
-@conventions_options
-@rows_options
-@output_options
+@_command(_per_layer)
 def params(network: str, per_layer: bool, conventions: Conventions, rows: Rows, output: Output) -> None:
     """Trainable parameters and buffers, in all or per layer."""
     analysis = analysis_of(network, conventions)
@@ -83,13 +85,7 @@ def params(network: str, per_layer: bool, conventions: Conventions, rows: Rows, 
     _emit(table, analysis, output)
 
 
-@click.command()
-@network_argument
-@per_layer_option
-@click.option("--breakdown", is_flag=True, help="Every class of operation in a column of its own, per layer.")
-@conventions_options
-@rows_options
-@output_options
+@_command(_per_layer, _breakdown)
 def macs(network: str, per_layer: bool, breakdown: bool, conventions: Conventions, rows: Rows, output: Output) -> None:
     """Multiply-accumulates and floating-point operations, in all or per layer. Also called flops."""
     analysis = analysis_of(network, conventions)
@@ -100,12 +96,7 @@ def macs(network: str, per_layer: bool, breakdown: bool, conventions: Convention
     _emit(table, analysis, output)
 
 
-@click.command()
-@network_argument
-@per_layer_option
-@conventions_options
-@rows_options
-@output_options
+@_command(_per_layer)
 def memory(network: str, per_layer: bool, conventions: Conventions, rows: Rows, output: Output) -> None:
     """Memory of weights and activations, and the tensors that make the peak."""
     analysis = analysis_of(network, conventions)
@@ -116,11 +107,7 @@ def memory(network: str, per_layer: bool, conventions: Conventions, rows: Rows, 
     _emit(table, analysis, output)
 
 
-@click.command()
-@network_argument
-@conventions_options
-@rows_options
-@output_options
+@_command()
 def rf(network: str, conventions: Conventions, rows: Rows, output: Output) -> None:
     """Receptive field, effective stride and effective padding of each layer."""
     analysis = analysis_of(network, conventions)

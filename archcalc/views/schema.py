@@ -3,7 +3,7 @@
 import types
 from typing import Any, Literal, Union, get_args, get_origin
 
-from archcalc.build.arguments import arguments_of
+from archcalc.builder.arguments import arguments_of
 from archcalc.ops import OPS
 from archcalc.ops.base import Op
 from archcalc.spec.schema import METRICS, PAPER, VERDICTS, VERSION

@@ -63,7 +63,7 @@ def copy(tmp_path: Path) -> Path:
     made = shutil.ignore_patterns(".git", ".venv", ".*_cache", ".hypothesis", "__pycache__", "*.egg-info")
 
     def unwanted(folder: str, names: list[str]) -> set[str]:
-        # What was built lies at the root; archcalc/build is a room of ours.
+        # What was built lies at the root; archcalc/builder is a room of ours.
         return made(folder, names) | ({"build", "dist"} if Path(folder) == ROOT else set())
 
     return Path(shutil.copytree(ROOT, tmp_path / "tree", ignore=unwanted))

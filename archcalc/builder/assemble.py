@@ -4,10 +4,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from archcalc.build.arguments import arguments_of, decode
-from archcalc.build.names import Cursor, Member, Reference, Scope
-from archcalc.build.overrides import Overrides, with_arguments
-from archcalc.build.program import (
+from archcalc.builder.arguments import arguments_of, decode
+from archcalc.builder.names import Cursor, Member, Reference, Scope
+from archcalc.builder.overrides import Overrides, with_arguments
+from archcalc.builder.program import (
     BlockStep,
     BranchStep,
     LoopStep,
@@ -17,7 +17,7 @@ from archcalc.build.program import (
     compile_spec,
     is_required,
 )
-from archcalc.build.resolve import Draft, resolve
+from archcalc.builder.resolve import Draft, resolve
 from archcalc.errors import Problem, Problems, Span, SpecError, did_you_mean, printable
 from archcalc.graph import Graph
 from archcalc.ops.activation import Identity

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from archcalc.build.names import Cursor, Member, Reference, Scope, unknown_name
+from archcalc.builder.names import Cursor, Member, Reference, Scope, unknown_name
 from archcalc.errors import Problem, Problems, printable
 from archcalc.graph import Node
 from archcalc.ops.base import Op

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
-from archcalc.build.arguments import arguments_of, decode
+from archcalc.builder.arguments import arguments_of, decode
 from archcalc.errors import Problem, Problems, did_you_mean, printable
 from archcalc.graph import Graph, Node
 from archcalc.spec.tree import Tree, plain

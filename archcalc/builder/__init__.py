@@ -1,6 +1,6 @@
 """Spec → Graph: arguments typed, blocks and repeats written out, names given, references resolved."""
 
-from archcalc.build.assemble import Assembly, assemble, build
-from archcalc.build.overrides import Overrides
+from archcalc.builder.assemble import Assembly, assemble, build
+from archcalc.builder.overrides import Overrides
 
 __all__ = ["Assembly", "Overrides", "assemble", "build"]

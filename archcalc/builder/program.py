@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 from msgspec import Struct
 
-from archcalc.build.arguments import Argument, arguments_of, decode
+from archcalc.builder.arguments import Argument, arguments_of, decode
 from archcalc.errors import Problem, Problems, did_you_mean, printable
 from archcalc.ops import OPS
 from archcalc.ops.activation import Identity
