@@ -42,9 +42,11 @@ def find(network: str, beside: str = "") -> Source:
         return Source(path, _decode(path, _read(path)))
     path = os.path.join(specs_folder(), f"{network}.yaml")
     if not os.path.isfile(path):
+        if os.path.isdir(network):
+            raise UsageError(Problem(f"'{printable(network, 60)}' is a directory", None, "name a .yaml file in it"))
         hint = did_you_mean(network, names())
-        if os.path.exists(network):
-            hint = f"a file is named with its ending: {network}.yaml" if os.path.isfile(network) else hint
+        if os.path.isfile(network):
+            hint = f"specs are files that end in .yaml: '{printable(network, 60)}' does not"
         raise UsageError(Problem(f"there is no network '{printable(network, 60)}' in the zoo", None, hint))
     shown = os.path.relpath(path)
     return Source(path if shown.startswith("..") else shown, _decode(path, _read(path)))

@@ -49,11 +49,11 @@ def widths(network: Network) -> list[int]:
 
 
 def test_nothing_but_a_name_is_the_base(tmp_path: Path) -> None:
-    """All but the name and the published numbers is taken over: those speak of one network."""
+    """All but name, title and published numbers is taken over: those speak of one network."""
     network = over(tmp_path, "")
     assert widths(network) == [3, 4, 256, 10]
     assert (network.spec.name, network.graph.name) == ("over", "over")
-    assert (network.spec.title, network.spec.family) == ("The base", "Bases")
+    assert (network.spec.title, network.spec.family) == ("over", "Bases")  # a title speaks of one network, too
     assert network.spec.paper == {"title": "On bases", "year": 2015}
     assert network.spec.published == ()
 
@@ -102,9 +102,9 @@ def test_a_neighbour_is_nearer_than_the_zoo(tmp_path: Path) -> None:
     (tmp_path / "vgg16.yaml").write_text(BASE)
     path = tmp_path / "mine.yaml"
     path.write_text("archcalc: 1\nextends: vgg16\nname: mine\n")
-    assert load(str(path)).spec.title == "The base"
+    assert load(str(path)).spec.family == "Bases"
     (tmp_path / "vgg16.yaml").unlink()
-    assert load(str(path)).spec.title == "VGG-16"
+    assert load(str(path)).spec.family == "VGG"
 
 
 @pytest.mark.parametrize("base", ["over", "base"])
