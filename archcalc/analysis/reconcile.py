@@ -256,6 +256,13 @@ def _params(layer: Facts) -> int:
     return layer.params
 
 
+def _torchinfo_conv_as_linear(layer: Facts) -> int:
+    """Its parameters once, where it could be nn.Linear on the last axis: 1×1 in one group, with a bias."""
+    weight = layer.weights[0].shape
+    dense = prod(weight[2:]) == 1 and weight[1] == layer.inputs[0][0]
+    return layer.params if dense and len(layer.weights) > 1 else _torchinfo_conv(layer)
+
+
 def _calflops_conv_transpose(layer: Facts) -> int:
     """The channels of a group are divided by the groups once more."""
     per_group = layer.weights[0].shape[1]
@@ -339,9 +346,10 @@ _PTFLOPS_ATEN = {
     "multihead_attention": Rule(_projections_and_bias, f"{_NO_PRODUCTS}, adds biases"),
 }
 
+_AS_LINEAR = "parameters once where a 1×1 with a bias is nn.Linear on the last axis, as in torchvision's ConvNeXt"
 _TORCHINFO_PARAMS = Rule(_params, "its parameters")
 _TORCHINFO = {
-    "conv": Rule(_torchinfo_conv, "adds the bias"),
+    "conv": Rule(_torchinfo_conv, "adds the bias", _torchinfo_conv_as_linear, _AS_LINEAR),
     "conv_transpose": Rule(_torchinfo_conv, "every parameter at output positions"),
     "linear": Rule(_params, "its parameters once: bias added, other axes ignored"),
     "batchnorm": _TORCHINFO_PARAMS,
@@ -363,16 +371,7 @@ _PROFILES = (
     Profile("thop", "0.1.1.post2209072238", _THOP, (_MODULES_ONLY,)),
     Profile("ptflops", "0.7.5", _PTFLOPS, ("backend pytorch, functions patched", _MODULES_ONLY)),
     Profile("ptflops-aten", "0.7.5", _PTFLOPS_ATEN, ("backend aten",)),
-    Profile(
-        "torchinfo",
-        "1.8.0",
-        _TORCHINFO,
-        (
-            _MODULES_ONLY,
-            "a 1×1 convolution that is written as nn.Linear on the last axis, as in torchvision's ConvNeXt, counts its "
-            "parameters once",
-        ),
-    ),
+    Profile("torchinfo", "1.8.0", _TORCHINFO, (_MODULES_ONLY,)),
     Profile("calflops", "0.3.2", _CALFLOPS, ("its MACs; its FLOPs are another number that it prints beside them",)),
 )
 PROFILES: Mapping[str, Profile] = MappingProxyType({profile.tool: profile for profile in _PROFILES})
