@@ -120,9 +120,7 @@ def reconcile(network: InferredGraph, tool: str) -> Reconciliation:
         )
         layers.setdefault(node.op.keyword, []).append(facts)
     rows = tuple(_difference(profile, keyword, found) for keyword, found in layers.items())
-    spellings = tuple(
-        f"{row.keyword}: {profile.rules[row.keyword].spelling}" for row in rows if row.least != row.most
-    )
+    spellings = tuple(f"{row.keyword}: {profile.rules[row.keyword].spelling}" for row in rows if row.least != row.most)
     return Reconciliation(
         profile.tool,
         profile.version,
@@ -141,9 +139,7 @@ def _difference(profile: Profile, keyword: str, layers: list[Facts]) -> Differen
     theirs = sum(map(rule.count, layers))
     other = sum(map(rule.otherwise, layers)) if rule.otherwise else theirs
     reason = rule.reason if theirs != ours else ""
-    return Difference(
-        keyword, len(layers), ours, theirs, theirs - ours, min(theirs, other), max(theirs, other), reason
-    )
+    return Difference(keyword, len(layers), ours, theirs, theirs - ours, min(theirs, other), max(theirs, other), reason)
 
 
 def _nothing(layer: Facts) -> int:
@@ -366,10 +362,11 @@ _CALFLOPS = {
 }
 
 _MODULES_ONLY = "counts modules only: a layer written with functions of its own parameters is not seen"
+_NO_FUNCTIONS = "convolutions and linear layers that are called as functions are not seen"
 _PROFILES = (
     Profile("fvcore", "0.1.5.post20221221", _FVCORE, ("prints MACs under the name of flops",)),
     Profile("thop", "0.1.1.post2209072238", _THOP, (_MODULES_ONLY,)),
-    Profile("ptflops", "0.7.5", _PTFLOPS, ("backend pytorch, functions patched", _MODULES_ONLY)),
+    Profile("ptflops", "0.7.5", _PTFLOPS, ("backend pytorch", _NO_FUNCTIONS)),
     Profile("ptflops-aten", "0.7.5", _PTFLOPS_ATEN, ("backend aten",)),
     Profile("torchinfo", "1.8.0", _TORCHINFO, (_MODULES_ONLY,)),
     Profile("calflops", "0.3.2", _CALFLOPS, ("its MACs; its FLOPs are another number that it prints beside them",)),

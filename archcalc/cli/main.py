@@ -23,6 +23,7 @@ COMMANDS = {
     "rf": ("archcalc.cli.tables", "rf", "Receptive field, effective stride and padding of each layer."),
     "explain": ("archcalc.cli.explain", "explain", "How every number comes about, with the values put in."),
     "verify": ("archcalc.cli.verify", "verify_networks", "Published numbers held against arithmetic."),
+    "reconcile": ("archcalc.cli.reconcile", "reconcile_network", "What other tools print as MACs, and why."),
     "expected": ("archcalc.cli.training", "expected", "What training costs where branches are dropped."),
     "split": ("archcalc.cli.training", "split", "What each of several devices holds and is sent."),
     "check": ("archcalc.cli.check", "check", "Is this spec valid? All problems at once."),
