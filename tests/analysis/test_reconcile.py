@@ -6,11 +6,9 @@ from typing import Any
 
 import pytest
 from cli.sample import SAMPLE
-from click.testing import CliRunner, Result
 
 from archcalc.analysis.cost import count_operations
 from archcalc.analysis.reconcile import PROFILES, reconcile
-from archcalc.cli.reconcile import reconcile_network
 from archcalc.errors import UsageError
 from archcalc.network import load, loads
 from archcalc.ops import OPS
@@ -103,31 +101,3 @@ def test_rules_are_of_operators_that_exist_and_were_measured() -> None:
 def test_unknown_tool() -> None:
     with pytest.raises(UsageError, match="did you mean 'thop'"):
         reconcile(load("lenet5").graph, "thob")
-
-
-def command(*arguments: str) -> Result:
-    return CliRunner().invoke(reconcile_network, arguments)
-
-
-def test_command_on_all_tools() -> None:
-    output = command("resnet50", "--format", "plain").output
-    assert all(tool in output and profile.version in output for tool, profile in PROFILES.items())
-    assert "batchnorm +1.09% (4 a value)" in output
-    assert "at least, at most" in output
-
-
-def test_command_on_one_tool() -> None:
-    output = command("vit_b_16", "--tool", "torchinfo", "--format", "plain").output
-    assert "torchinfo 1.8.0" in output
-    assert "173,232,616" in output
-    assert "counted 0 by both: input, flatten" in output
-
-
-def test_command_in_json() -> None:
-    (tool,) = json.loads(command("resnet50", "--tool", "fvcore", "--format", "json").output)["tools"]
-    assert (tool["theirs"], tool["difference"], tool["exact"]) == (4111512576, 22328320, False)
-
-
-@pytest.mark.parametrize("wrong", [("--tool", "torchinf"), ("--batch", "2")])
-def test_command_refuses(wrong: tuple[str, str]) -> None:
-    assert isinstance(command("lenet5", *wrong).exception, UsageError)
