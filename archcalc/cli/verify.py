@@ -4,7 +4,7 @@ import click
 
 from archcalc.analysis.verify import Search, search, to_plain, verify
 from archcalc.cli.options import Output, output_options
-from archcalc.cli.output import emit
+from archcalc.cli.output import chosen_format, emit
 from archcalc.cli.quantity import quantity
 from archcalc.errors import Problem, UsageError
 from archcalc.network import load
@@ -34,7 +34,8 @@ def verify_networks(
         _search(networks[0], wanted, output)
         return
     findings = [finding for name in networks or names() for finding in verify(load(name))]
-    emit(verification.table(findings), output, lambda: {"findings": [to_plain(finding) for finding in findings]})
+    table = verification.table(findings, with_reasons=chosen_format(output) == "csv")
+    emit(table, output, lambda: {"findings": [to_plain(finding) for finding in findings]})
     if any(not finding.as_declared for finding in findings):
         ctx.exit(1)
 

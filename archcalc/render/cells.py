@@ -48,22 +48,28 @@ def _number(value: Any) -> str:
 
 def _amount(value: int) -> str:
     """Three digits or more and a decimal unit: 105.4M, 15.47G; below a thousand the number itself."""
-    for unit, size in (("T", 10**12), ("G", 10**9), ("M", 10**6), ("K", 10**3)):
-        if value >= size:
-            return f"{value / size:.{2 if value < 100 * size else 1}f}{unit}"
-    return str(value)
+    if value < 1000:
+        return str(value)
+    size, unit = _in_units(value, 1000, ("K", "M", "G", "T"))
+    return f"{size:.{2 if size < 99.995 else 1}f}{unit}"
 
 
 def _bytes(value: int, si: bool) -> str:
     base, units = (1000, ("kB", "MB", "GB", "TB")) if si else (1024, ("KiB", "MiB", "GiB", "TiB"))
     if value < base:
         return f"{value} B"
-    size = float(value)
-    for unit in units:
+    size, unit = _in_units(value, base, units)
+    return f"{size:.{2 if size < 9.995 else 1}f} {unit}"
+
+
+def _in_units(value: int, base: int, units: tuple[str, ...]) -> tuple[float, str]:
+    """A number in the first unit in which it is printed below `base`: 999,999 is 1.00M and not 1000.0K."""
+    size = value / base
+    for unit in units[:-1]:
+        if round(size, 1) < base:
+            return size, unit
         size /= base
-        if size < base or unit == units[-1]:
-            break
-    return f"{size:.{2 if size < 10 else 1}f} {unit}"
+    return size, units[-1]
 
 
 def row_texts(row: Row, columns: tuple[Column, ...], si: bool, indent: str = "  ") -> list[str]:

@@ -8,14 +8,14 @@ from archcalc.views.table import Column, Row, Table
 
 _COLUMNS = (
     Column("network", "Network"),
-    Column("layer", "Layer", rank=4),
+    Column("layer", "Layer", rank=1),
     Column("metric", "Metric"),
-    Column("published", "Published", "count"),
+    Column("published", "Published", "amount"),
     Column("computed", "Computed", "count"),
-    Column("verdict", "Verdict"),
-    Column("why", "Why", "prose", 1),
-    Column("source", "Source", "prose", 3),
+    Column("verdict", "Verdict", "prose"),
+    Column("source", "Source", "prose", 2),
 )
+_WHY = Column("why", "Why")
 _SEARCH = (
     Column("metric", "Metric"),
     Column("value", "Value", "count"),
@@ -25,30 +25,36 @@ _SEARCH = (
 _MOST = 40
 
 
-def table(findings: list[Finding]) -> Table:
-    """A row a published number, and how many there are of each verdict."""
-    rows = tuple(
-        Row(
-            (
-                finding.network,
-                finding.published.layer,
-                finding.published.metric,
-                _number(finding.published.value),
-                finding.computed,
-                finding.verdict if finding.as_declared else f"{finding.verdict} (declared {finding.published.expect})",
-                finding.why,
-                finding.published.source,
-            )
-        )
-        for finding in findings
-    )
+def table(findings: list[Finding], with_reasons: bool = False) -> Table:
+    """A row a published number, and how many there are of each verdict.
+
+    Reasons are too long for a column: they are notes, but for what matches, which needs none. `with_reasons` makes a
+    column of them all the same, for spreadsheets.
+    """
+    rows = tuple(Row((*_cells(finding), finding.why) if with_reasons else _cells(finding)) for finding in findings)
     counts: dict[str, int] = {}
     for finding in findings:
         counts[finding.verdict] = counts.get(finding.verdict, 0) + 1
     said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     notes = [f"{len(findings)} published numbers: {said}" if findings else "no number is published in these specs"]
-    notes += dict.fromkeys(f"{f.network}: {f.published.note}" for f in findings if f.published.note)
-    return Table("Published numbers against arithmetic", "batch 1", _COLUMNS, rows, notes=tuple(notes))
+    notes += [_reason(finding) for finding in findings if finding.verdict != "match"]
+    columns = (*_COLUMNS, _WHY) if with_reasons else _COLUMNS
+    return Table("Published numbers against arithmetic", "batch 1", columns, rows, notes=tuple(notes))
+
+
+def _cells(finding: Finding) -> tuple[Any, ...]:
+    published = finding.published
+    verdict = finding.verdict if finding.as_declared else f"{finding.verdict} (declared {published.expect})"
+    number = _number(published.value)
+    return finding.network, published.layer, published.metric, number, finding.computed, verdict, published.source
+
+
+def _reason(finding: Finding) -> str:
+    """How a number that does not match goes together with arithmetic, and what the spec says of it."""
+    published = finding.published
+    of = f"{finding.network} {published.layer}".rstrip()
+    note = f" ({published.note})" if published.note else ""
+    return f"{of}, {published.metric} {_number(published.value):,}: {finding.verdict}: {finding.why}{note}"
 
 
 def _number(value: float) -> int | float:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from archcalc.render.cells import cell_text
 from archcalc.views.columns import COLUMNS
 
 from . import reading
@@ -255,3 +256,15 @@ def test_a_bare_flops_is_never_a_mac() -> None:
     """Wherever FLOPs are told, so is what they are: 2·MACs and everything else."""
     for options in ((), ("--per-layer",), ("--format", "markdown"), ("--format", "html")):
         assert "2·MACs" in succeed("macs", "lenet5", *options)
+
+
+@given(value=st.integers(0, 10**16), si=st.booleans())
+def test_amounts_and_bytes_are_near_and_short(value: int, si: bool) -> None:
+    """What is printed is within half a unit of its last digit, below the next unit, and never 1000.0K."""
+    sizes = {"K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "": 1, "B": 1}
+    sizes |= {"kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+    for text, base in ((cell_text(value, "amount"), 1000), (cell_text(value, "bytes", si), 1000 if si else 1024)):
+        number, unit = re.fullmatch(r"([0-9.]+) ?([A-Za-z]*)", text).groups()  # type: ignore[union-attr]
+        digit = 10.0 ** -len(number.partition(".")[2])
+        assert abs(float(number) * sizes[unit] - value) <= 0.5001 * digit * sizes[unit]
+        assert float(number) < base or unit[:1] == "T"
