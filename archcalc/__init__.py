@@ -45,18 +45,24 @@ _HOMES = {
 }
 
 
-def analyse(network: "Network | str", batch: int = 1, dtype: str = "float32", model: "Model" = "peak") -> "Analysis":
+def analyse(
+    network: "Network | str",
+    batch: int = 1,
+    dtype: str = "float32",
+    model: "Model" = "peak",
+    training: bool = False,
+) -> "Analysis":
     """All analyses of a network, or of one by name or path: `.params`, `.cost`, `.memory` and `.fields`.
 
     `batch` multiplies operations and activations; `dtype` is that of weights and activations (float64, float32,
-    float16, bfloat16, int8); `model` says what memory of activations counts (lecture, all, peak).
-    Raises ArchcalcError for what cannot be found, read or fitted together.
+    float16, bfloat16, int8); `model` says what memory of activations counts (lecture, all, peak); `training` counts
+    the forward pass of training. Raises ArchcalcError for what cannot be found, read or fitted together.
     """
     from archcalc.analysis.whole import Analysis
     from archcalc.network import load
 
-    found = load(network) if isinstance(network, str) else network
-    return Analysis(found.spec, found.graph, batch, dtype, model)
+    found = load(network, training=training) if isinstance(network, str) else network
+    return Analysis(found.spec, found.graph, batch, dtype, model, training)
 
 
 def __getattr__(name: str) -> Any:

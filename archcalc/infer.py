@@ -34,8 +34,14 @@ class InferredGraph(Struct, frozen=True):
         return node.op.weights(self.inputs(node))
 
     def work(self, position: int) -> Work:
+        """What a node computes for one sample at inference."""
         node = self.graph.nodes[position]
         return node.op.work(self.inputs(node), self.shapes[position])
+
+    def training_work(self, position: int, batch: int) -> Work:
+        """What a node computes for a batch in the forward pass of training."""
+        node = self.graph.nodes[position]
+        return node.op.training_work(self.inputs(node), self.shapes[position], batch)
 
     def windows(self, position: int) -> tuple[Reads, ...]:
         node = self.graph.nodes[position]

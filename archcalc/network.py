@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from archcalc.builder import Overrides, assemble
@@ -26,16 +27,18 @@ def load(
     network: str | os.PathLike[str],
     input: str | Iterable[int] | None = None,  # noqa: A002 - the words of the command line
     set: Mapping[str, Any] | None = None,  # noqa: A002
+    training: bool = False,
 ) -> Network:
     """A network of the zoo, a `.yaml` path, or `-` for standard input.
 
     `input` replaces the input shape (`(3, 227, 227)` or `"3x227x227"`); `set` changes variables and arguments of layers
-    (`{"vars.classes": 10, "conv1.stride": 2}`).
+    (`{"vars.classes": 10, "conv1.stride": 2}`). `training` is what expressions know by that name: training heads are in
+    the network where it is true.
 
     Raises UsageError for a network that cannot be found, SpecError for what cannot be read and ShapeError for what
     does not fit; each holds all problems of its kind and those of the other.
     """
-    return read(zoo.find(os.fspath(network)), input, set)
+    return read(zoo.find(os.fspath(network)), input, set, training)
 
 
 def loads(text: str, input: str | Iterable[int] | None = None, set: Mapping[str, Any] | None = None) -> Network:  # noqa: A002
@@ -43,8 +46,14 @@ def loads(text: str, input: str | Iterable[int] | None = None, set: Mapping[str,
     return read(Source("<text>", text), input, set)
 
 
-def read(source: Source, input: str | Iterable[int] | None, set: Mapping[str, Any] | None) -> Network:  # noqa: A002
-    overrides = overrides_of(input, set or {})
+def read(
+    source: Source,
+    input: str | Iterable[int] | None,  # noqa: A002
+    set: Mapping[str, Any] | None,  # noqa: A002
+    training: bool = False,
+) -> Network:
+    """The network of a source; otherwise as `load`."""
+    overrides = msgspec.structs.replace(overrides_of(input, set or {}), training=training)
     spec, problems = zoo.parse(source)
     return _built(spec, problems, overrides)
 

@@ -25,16 +25,16 @@ class Cost(Struct, frozen=True):
     flops: int
 
 
-def count_operations(network: InferredGraph, batch: int = 1) -> Cost:
-    """The operations of one forward pass at inference.
+def count_operations(network: InferredGraph, batch: int = 1, training: bool = False) -> Cost:
+    """The operations of one forward pass, at inference or while `training`.
 
     macs are the multiply-accumulates of convolutions and matrix products, bias left out: what papers call FLOPs.
     flops = 2·macs + additions + multiplications + comparisons + divisions + exponentials.
-    All are proportional to the batch.
+    All are proportional to the batch, but for what training works out once a batch.
     """
     layers = []
     for position, node in enumerate(network.nodes):
-        work = _times(network.work(position), batch)
+        work = network.training_work(position, batch) if training else network.work(position).times(batch)
         layers.append(LayerCost(node.name, work, work.macs, flops_of(work)))
     whole = Work(*(sum(counts) for counts in zip(*(_classes(layer.work) for layer in layers), strict=True)))
     return Cost(batch, tuple(layers), whole, whole.macs, flops_of(whole))
@@ -47,7 +47,3 @@ def flops_of(work: Work) -> int:
 
 def _classes(work: Work) -> tuple[int, ...]:
     return (work.macs, work.adds, work.multiplies, work.comparisons, work.divisions, work.exponentials)
-
-
-def _times(work: Work, batch: int) -> Work:
-    return work if batch == 1 else Work(*(count * batch for count in _classes(work)))

@@ -168,7 +168,11 @@ class _Trace:
 
     def work(self) -> Section:
         output = traced_shape(self.output, "out_")
-        work = self.op.work(self.inputs, output)
+        if self.analysis.training:
+            batch = Traced(self.analysis.batch, "batch", self.analysis.batch == 1)
+            work = self.op.training_work(self.inputs, output, batch)  # type: ignore[arg-type]
+        else:
+            work = self.op.work(self.inputs, output)
         classes = [(name, getattr(work, name)) for name in Work.__struct_fields__ if int(getattr(work, name))]
         cost = self.analysis.cost.layers[self.position]
         labels = {"macs": "MACs", "exponentials": "exponentials"}
@@ -177,7 +181,7 @@ class _Trace:
             parts = [("2·" if name == "macs" else "") + grouped(int(number)) for name, number in classes]
             words = " + ".join(("2·MACs" if name == "macs" else labels.get(name, name)) for name, _ in classes)
             steps.append(Step("FLOPs", words, " + ".join(parts), sum(int(n) * (1 + (k == "macs")) for k, n in classes)))
-        if self.analysis.batch > 1 and classes:
+        if self.analysis.batch > 1 and classes and not self.analysis.training:
             steps.append(
                 Step("MACs of the batch", "MACs·batch", f"{grouped(int(work.macs))}·{self.analysis.batch}", cost.macs)
             )

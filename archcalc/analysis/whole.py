@@ -18,7 +18,13 @@ class Analysis:
     """
 
     def __init__(
-        self, spec: Spec, graph: InferredGraph, batch: int = 1, dtype: str = "float32", model: Model = "peak"
+        self,
+        spec: Spec,
+        graph: InferredGraph,
+        batch: int = 1,
+        dtype: str = "float32",
+        model: Model = "peak",
+        training: bool = False,
     ) -> None:
         if batch < 1:
             raise UsageError(Problem(f"a batch of {batch}", None, "a batch is 1 or more"))
@@ -31,6 +37,7 @@ class Analysis:
         self.batch = batch
         self.dtype = dtype
         self.model = model
+        self.training = training
 
     @cached_property
     def params(self) -> Params:
@@ -38,7 +45,7 @@ class Analysis:
 
     @cached_property
     def cost(self) -> Cost:
-        return count_operations(self.graph, self.batch)
+        return count_operations(self.graph, self.batch, self.training)
 
     @cached_property
     def memory(self) -> Memory:

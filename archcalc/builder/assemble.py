@@ -25,7 +25,7 @@ from archcalc.ops.base import Op
 from archcalc.ops.source import Input
 from archcalc.spec.expressions import FAILED, Evaluator
 from archcalc.spec.model import Call, Spec, expression_of
-from archcalc.spec.schema import is_layer_name
+from archcalc.spec.schema import TRAINING, is_layer_name
 from archcalc.spec.tree import Scalar, Sequence, Tree, shown
 
 MAX_LAYERS = 150_000
@@ -65,7 +65,7 @@ def assemble(spec: Spec, overrides: Overrides = Overrides()) -> Assembly:  # noq
 
 
 def _variables(spec: Spec, overrides: Overrides, evaluator: Evaluator, problems: Problems) -> Names:
-    names: Names = {}
+    names: Names = {TRAINING: overrides.training}
     for name, tree in overrides.variables.items():
         if name not in spec.variables:
             hint = did_you_mean(name, spec.variables) or f"'{spec.name}' has no vars"

@@ -12,11 +12,12 @@ from archcalc.spec.tree import Tree, plain
 
 
 class Overrides(Struct, frozen=True):
-    """What `--set` changes: values of `vars`, arguments of layers by full name, and the input shape."""
+    """What `--set`, `--input` and `--mode` change: values of `vars`, arguments of layers, the input, `training`."""
 
     variables: Mapping[str, Tree] = {}
     arguments: Mapping[tuple[str, str], Tree] = {}
     input: tuple[int, ...] | None = None
+    training: bool = False
 
 
 def with_arguments(graph: Graph, overrides: Overrides, problems: Problems) -> Graph:

@@ -24,6 +24,7 @@ class Conventions(Struct, frozen=True):
     batch: int
     dtype: str
     model: str
+    mode: str
     set: tuple[str, ...]
 
 
@@ -70,8 +71,8 @@ def _collected(kind: type[Struct], names: tuple[str, ...], command: Callable[...
 
 
 def conventions_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--input, --batch, --dtype, --model and --set."""
-    command = _collected(Conventions, ("input", "batch", "dtype", "model", "set"), command)
+    """--input, --batch, --dtype, --model, --mode and --set."""
+    command = _collected(Conventions, ("input", "batch", "dtype", "model", "mode", "set"), command)
     for option in reversed(
         (
             click.option("--input", metavar="CxHxW", help="Input shape, instead of the network's own: 3x227x227."),
@@ -89,6 +90,13 @@ def conventions_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 default="peak",
                 show_default=True,
                 help="What memory of activations counts.",
+            ),
+            click.option(
+                "--mode",
+                type=click.Choice(["infer", "train"]),
+                default="infer",
+                show_default=True,
+                help="train: training heads, dropout, statistics of the batch.",
             ),
             click.option(
                 "--set",
@@ -161,5 +169,6 @@ def analysis_of(network: str, conventions: Conventions) -> Analysis:
         if not sign:
             raise UsageError(Problem(f"--set {change} changes nothing", None, "such as --set vars.classes=10"))
         changes[target.strip()] = value
-    found = load(network, conventions.input, changes)
-    return Analysis(found.spec, found.graph, conventions.batch, conventions.dtype, conventions.model)  # type: ignore[arg-type]
+    training = conventions.mode == "train"
+    found = load(network, conventions.input, changes, training)
+    return Analysis(found.spec, found.graph, conventions.batch, conventions.dtype, conventions.model, training)  # type: ignore[arg-type]

@@ -179,8 +179,9 @@ class Softmax(Op, frozen=True):
 
 
 class Dropout(Pointwise, frozen=True):
-    """Zeroes values with probability p while training; at inference, which is what is counted here, it does nothing.
+    """Zeroes values with probability p while training; at inference it does nothing.
 
+    While training, per value: a comparison with a random number, and a multiplication by 0 or 1/(1 − p).
     Source: torch.nn.Dropout; Srivastava et al. (2014).
     """
 
@@ -191,16 +192,24 @@ class Dropout(Pointwise, frozen=True):
     def work(self, inputs: Shapes, output: Shape) -> Work:
         return NO_WORK
 
+    def training_work(self, inputs: Shapes, output: Shape, batch: int) -> Work:
+        values = product((*output, batch))
+        return Work(comparisons=values, multiplies=values)
+
 
 class DropPath(Pointwise, frozen=True):
     """Drops a whole branch with probability p while training (stochastic depth); at inference it does nothing.
 
+    While training: one comparison with a random number a sample, and a multiplication a value.
     Source: Huang et al., Deep Networks with Stochastic Depth (2016); torchvision.ops.StochasticDepth.
     """
 
     keyword: ClassVar[str] = "drop_path"
 
     p: Probability = 0.0
+
+    def training_work(self, inputs: Shapes, output: Shape, batch: int) -> Work:
+        return Work(comparisons=batch, multiplies=product((*output, batch)))
 
     def survival(self) -> float:
         return 1.0 - self.p

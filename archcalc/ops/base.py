@@ -63,6 +63,17 @@ class Work(Struct, frozen=True, gc=False):
     divisions: int = 0
     exponentials: int = 0
 
+    def times(self, samples: int) -> "Work":
+        """The same for several samples."""
+        return Work(
+            self.macs * samples,
+            self.adds * samples,
+            self.multiplies * samples,
+            self.comparisons * samples,
+            self.divisions * samples,
+            self.exponentials * samples,
+        )
+
 
 NO_WORK = Work()
 
@@ -133,6 +144,10 @@ class Op(Struct, frozen=True):
     def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
         """What one output unit reads, for each input."""
         raise NotImplementedError
+
+    def training_work(self, inputs: Shapes, output: Shape, batch: int) -> Work:
+        """What the forward pass of a whole batch costs while training: for most, `work` for each sample."""
+        return self.work(inputs, output).times(batch)
 
     def survival(self) -> float:
         """The probability that what flows in is not dropped while training; below 1 where whole branches are."""

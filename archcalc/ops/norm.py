@@ -59,6 +59,14 @@ class BatchNorm(Pointwise, frozen=True):
             return standardise(product(output), output[0], self.affine)
         return Work(adds=product(output), multiplies=product(output))
 
+    def training_work(self, inputs: Shapes, output: Shape, batch: int) -> Work:
+        """By the statistics of the whole batch; the running ones r follow them once: r + momentum·(s − r)."""
+        work = standardise(product((*output, batch)), output[0], self.affine)
+        if not self.track_running_stats:
+            return work
+        kept = 2 * output[0]
+        return Work(0, work.adds + 2 * kept, work.multiplies + kept, 0, work.divisions, work.exponentials)
+
     def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
         if not self.track_running_stats:
             return ((Window(0), *(None for _ in output[1:])),)

@@ -46,6 +46,8 @@ METRICS = (
 )
 RESERVED = ("name", "if", "inputs", "shares")
 REQUIRED = "required"
+TRAINING = "training"
+"""A name that every expression knows: whether the network is looked at as it is trained."""
 MAX_VARIABLES = 1000
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -145,6 +147,8 @@ def _variables(text: Text, base: Spec | None, problems: Problems) -> tuple[dict[
         return variables, spans
     for name, value in tree.entries.items():
         problems += _identifier(name, tree.keys[name], "a variable")
+        if name == TRAINING:
+            problems.append(Problem(f"'{TRAINING}' is a word of the language: --mode train sets it", tree.keys[name]))
         if len(variables) >= MAX_VARIABLES:
             problems.append(Problem(f"more than {MAX_VARIABLES:,} variables", tree.keys[name]))
             break

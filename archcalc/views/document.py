@@ -27,6 +27,7 @@ def document(analysis: Analysis) -> dict[str, Any]:
         "input": list(analysis.graph.input_shape),
         "batch": analysis.batch,
         "dtype": analysis.dtype,
+        "mode": "train" if analysis.training else "infer",
         "conventions": {**CONVENTIONS, "activation_bytes": f"totals: model {memory.model}; layers: the output"},
         "layers": [_layer(analysis, i, notes) for i in range(len(analysis.graph.nodes))],
         "totals": {

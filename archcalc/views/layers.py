@@ -63,7 +63,8 @@ def _sums(analysis: Analysis, columns: list[LayerColumn]) -> Row:
 def conventions(analysis: Analysis) -> str:
     """What every number in a table depends on: `input 3×227×227 · batch 1 · float32`."""
     shape = "×".join(map(str, analysis.graph.input_shape))
-    return f"input {shape} · batch {analysis.batch} · {analysis.dtype}"
+    training = " · training" if analysis.training else ""
+    return f"input {shape} · batch {analysis.batch} · {analysis.dtype}{training}"
 
 
 def _flat(analysis: Analysis, columns: list[LayerColumn], choice: Choice) -> Iterator[Row]:

@@ -10,7 +10,7 @@ from archcalc.analysis.cost import count_operations
 from archcalc.analysis.params import count_params
 from archcalc.analysis.receptive_field import Field, receptive_fields
 from archcalc.infer import InferredGraph
-from archcalc.network import load
+from archcalc.network import load, loads
 from archcalc.spec import zoo
 
 from .measured import network_of
@@ -161,3 +161,24 @@ def test_alexnet_at_224() -> None:
     assert "223" in note
     assert "227" in note
     assert not any(node.name == "conv1" for node, _ in load("alexnet").graph.notes())
+
+
+def test_training_counts_what_training_does() -> None:
+    """By hand, for a batch of 2 samples of 3·4·4 values: the statistics of the batch, dropout, drop path."""
+    text = "archcalc: 1\nname: t\ninput: [3, 4, 4]\nlayers:\n  - batchnorm\n  - dropout\n  - drop_path: {p: 0.2}\n"
+    layers = count_operations(loads(text).graph, batch=2, training=True).layers
+    values, channels = 2 * 48, 3
+    norm = layers[1].work
+    # Mean: 31 additions a channel; variance: 32 differences, 32 squares, 31 additions; eps; scale and shift; and the
+    # running mean and variance, a difference, a product and a sum each.
+    assert norm.adds == 2 * (values - channels) + values + channels + values + 2 * 2 * channels
+    assert norm.multiplies == values + values + values + 2 * channels
+    assert (norm.divisions, norm.exponentials) == (3 * channels, channels)
+    assert (layers[2].work.comparisons, layers[2].work.multiplies) == (values, values)
+    assert (layers[3].work.comparisons, layers[3].work.multiplies) == (2, values)
+
+
+def test_training_heads_are_there_while_training() -> None:
+    """GoogLeNet with both heads has the parameters of the 51 MiB caffemodel (architectures.md, section 6)."""
+    assert count_params(load("googlenet", training=True).graph).params == 13_378_280
+    assert count_params(load("googlenet").graph).params == 6_998_552
