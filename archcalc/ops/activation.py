@@ -10,6 +10,7 @@ from archcalc.numbers import product
 from archcalc.ops.base import (
     NO_WORK,
     POINTWISE,
+    Choices,
     Complaint,
     Op,
     Pointwise,
@@ -211,8 +212,8 @@ class DropPath(Pointwise, frozen=True):
     def training_work(self, inputs: Shapes, output: Shape, batch: int) -> Work:
         return Work(comparisons=batch, multiplies=product((*output, batch)))
 
-    def survival(self) -> float:
-        return 1.0 - self.p
+    def training_reads(self, inputs: int) -> Choices:
+        return ((1.0 - self.p, (0,)), (self.p, ()))
 
     def work(self, inputs: Shapes, output: Shape) -> Work:
         return NO_WORK

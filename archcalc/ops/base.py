@@ -121,6 +121,10 @@ class Complaint(Struct, frozen=True, gc=False):
     hint: str = ""
 
 
+Choices = tuple[tuple[float, tuple[int, ...]], ...]
+"""What may happen in a step of training: a probability, and which inputs are read then."""
+
+
 class Op(Struct, frozen=True):
     """Base of all operators. `keyword` is the name in specs; `arity` how many inputs, None for `fewest` or more."""
 
@@ -149,9 +153,9 @@ class Op(Struct, frozen=True):
         """What the forward pass of a whole batch costs while training: for most, `work` for each sample."""
         return self.work(inputs, output).times(batch)
 
-    def survival(self) -> float:
-        """The probability that what flows in is not dropped while training; below 1 where whole branches are."""
-        return 1.0
+    def training_reads(self, inputs: int) -> Choices:
+        """Which of its inputs it reads in a step of training, each choice with its probability: for most, all."""
+        return ((1.0, tuple(range(inputs))),)
 
     def notes(self, inputs: Shapes) -> Iterator[str]:
         """Remarks on arguments that are legal but rarely meant, such as a stride that does not divide."""

@@ -1,15 +1,18 @@
 """Operators that join branches: element by element, or side by side."""
 
 from collections.abc import Iterator
+from itertools import combinations
 from typing import ClassVar
 
 from archcalc.numbers import maximum, product, total
 from archcalc.ops.base import (
     NO_WORK,
     POINTWISE,
+    Choices,
     Complaint,
     Gap,
     Op,
+    Probability,
     Reads,
     Shape,
     Shapes,
@@ -70,12 +73,28 @@ class Mul(_Elementwise, frozen=True):
 
 
 class Mean(_Elementwise, frozen=True):
-    """The mean of all inputs: additions as in `add`, and one division a value (FractalNet's join)."""
+    """The mean of all inputs: additions as in `add`, and one division a value (FractalNet's join).
+
+    `p` drops each input with that probability in a step of training, but never all: where lots would, one of
+    them, drawn evenly, stays. Source: Larsson et al. (2017), section 4, local drop-path.
+    """
 
     keyword: ClassVar[str] = "mean"
 
+    p: Probability = 0.0
+
     def work(self, inputs: Shapes, output: Shape) -> Work:
         return Work(adds=product((len(inputs) - 1, *output)), divisions=product(output))
+
+    def training_reads(self, inputs: int) -> Choices:
+        if not self.p:
+            return super().training_reads(inputs)
+        p, everything = self.p, range(inputs)
+        choices = []
+        for count in range(1, inputs + 1):
+            chance = (1 - p) ** count * p ** (inputs - count) + (p**inputs / inputs if count == 1 else 0.0)
+            choices += [(chance, kept) for kept in combinations(everything, count)]
+        return tuple(choices)
 
 
 class Max(_Elementwise, frozen=True):

@@ -8,27 +8,29 @@ from archcalc.views.table import Column, Fact, Row, Table
 
 
 def expected_table(analysis: Analysis, result: Expected) -> Table:
-    """A row a branch that may be dropped; below them the expectation and the spread."""
+    """A row a layer that draws lots; below them the expectation and the spread."""
     columns = (
-        Column("branch", "Branch"),
-        Column("survival", "Survives %", "percent"),
-        Column("macs", "MACs", "count"),
-        Column("expected", "Expected MACs", "count"),
+        Column("drop", "Layer that draws lots"),
+        Column("survival", "Reads %", "percent"),
+        Column("computed", "Computed %", "percent"),
     )
-    rows = tuple(
-        Row((branch.name, branch.survival, branch.macs, round(branch.survival * branch.macs)))
-        for branch in result.branches
-    )
-    peak = analysis.memory.peak_bytes
-    facts = (
-        Fact("Branches", len(result.branches), "count"),
-        Fact("Expected branches", f"{result.blocks:,.2f}", "number", "the sum of the survival probabilities"),
+    rows = tuple(Row((drop.name, drop.survival, drop.computed)) for drop in result.drops)
+    facts: tuple[Fact, ...] = (
+        Fact("Branches", len(result.drops), "count"),
+        Fact("Expected branches", f"{result.blocks:,.2f}", "number", "the sum of what is read of each"),
         Fact("MACs", result.macs, "count", "with every branch"),
         Fact("Expected MACs", f"{result.expected_macs:,.2f}", "number", f"{_share(result):.4%} of them"),
         Fact("Deviation", f"{result.deviation:,.2f}", "number", "standard deviation from step to step"),
-        Fact("Worst-case peak", peak, "bytes", "activations with every branch, forward"),
+        Fact("Worst-case peak", analysis.memory.peak_bytes, "bytes", "activations with every branch, forward"),
     )
-    notes = [] if result.branches else ["no branch is dropped in this network: its cost is the same in every step"]
+    if result.columns:
+        mean = sum(result.columns) / len(result.columns)
+        costs = ", ".join(f"{cost:,.0f}" for cost in result.columns)
+        facts += (
+            Fact("One column", f"{mean:,.2f}", "number", f"global drop-path; deepest first: {costs}"),
+            Fact("Half and half", f"{(mean + result.expected_macs) / 2:,.2f}", "number", "local and global by turns"),
+        )
+    notes = [] if result.drops else ["no branch is dropped in this network: its cost is the same in every step"]
     title = f"{analysis.spec.title}: a training step in expectation"
     return Table(title, conventions(analysis), columns, rows, facts=facts, notes=tuple(notes))
 

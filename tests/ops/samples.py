@@ -136,6 +136,7 @@ SAMPLES: list[Sample] = [
     *_joined(ops.Add),
     *_joined(ops.Mul),
     *_joined(ops.Mean),
+    Sample(ops.Mean(p=0.15), ((2, 3, 4), (2, 3, 4))),
     *_joined(ops.Max),
     Sample(ops.Concat(), ((2, 3, 4), (5, 3, 4))),
     Sample(ops.Concat(-1), ((2, 3), (2, 1), (2, 4))),
