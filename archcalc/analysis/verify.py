@@ -69,9 +69,10 @@ def _find(analysis: Analysis, published: Published, variants: list[tuple[str, Ne
     tolerance = max(published.tolerance, _half_digit(published.value), _EXACT)
     # Papers of old print parameters in units of 1024, as K; nobody counts operations or millions so.
     units = list(scaled(counts)) if published.metric == "params" and published.value < _LARGEST_K else []
-    # The first that fits needs the fewest words: ways of counting come before variants of the network.
-    fits = (count for count in (*others, *units) if _stands_for(count.value, published, tolerance))
-    other = next(fits, None)
+    # The first that fits needs the fewest words: ways of counting come before variants. Rounding comes before cutting.
+    candidates = [*others, *units]
+    rounded = (count for count in candidates if _meets(count.value, published, tolerance))
+    other = next(rounded, None) or next((count for count in candidates if _cut(count.value, published)), None)
     if other is not None:
         return Finding(name, published, computed, "convention", f"{other.convention}: {other.value:,}")
     slip = _slip(analysis, published, counts[0])
@@ -95,10 +96,9 @@ def _half_digit(value: float) -> float:
     return 0.5 / float(digits) if 1 < len(digits) < 4 else 0.0
 
 
-def _stands_for(value: float, published: Published, tolerance: float) -> bool:
-    """Whether a number was printed so: within the tolerance, or cut behind its last digit (3.86 printed as 3.8)."""
-    unit = 2 * _half_digit(published.value) * published.value
-    return _meets(value, published, tolerance) or 0 <= value - published.value < unit
+def _cut(value: float, published: Published) -> bool:
+    """Whether a number was printed cut behind its last digit and not rounded: 3.86 as 3.8."""
+    return 0 <= value - published.value < 2 * _half_digit(published.value) * published.value
 
 
 def _nearest(counts: list[Count], value: float) -> Count | None:
