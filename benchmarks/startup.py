@@ -7,7 +7,9 @@ and the commands take turns, so that a machine whose speed drifts is fair to all
 """
 
 import compileall
+import contextlib
 import os
+import pty
 import statistics
 import subprocess
 import sys
@@ -17,12 +19,15 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
+TERMINAL = ", terminal"
 COMMANDS: dict[str, list[str]] = {
     "python -c pass": ["-c", "pass"],
     "python -c 'import click, yaml'": ["-c", "import click, yaml"],
     "archcalc params vgg16 --per-layer": ["-m", "archcalc", "params", "vgg16", "--per-layer"],
     "archcalc params resnet50 --per-layer": ["-m", "archcalc", "params", "resnet50", "--per-layer"],
     "archcalc params densenet121 --per-layer": ["-m", "archcalc", "params", "densenet121", "--per-layer"],
+    "archcalc params vgg16 --per-layer, terminal": ["-m", "archcalc", "params", "vgg16", "--per-layer"],
+    "archcalc params densenet121 --per-layer, terminal": ["-m", "archcalc", "params", "densenet121", "--per-layer"],
     "archcalc summary alexnet": ["-m", "archcalc", "summary", "alexnet"],
     "archcalc rf vgg16": ["-m", "archcalc", "rf", "vgg16"],
     "archcalc explain alexnet conv1": ["-m", "archcalc", "explain", "alexnet", "conv1"],
@@ -31,14 +36,31 @@ COMMANDS: dict[str, list[str]] = {
 
 
 def run(arguments: list[str], environment: dict[str, str]) -> tuple[float, float]:
-    """Seconds from start to end and the peak memory in MiB of one process."""
+    """Seconds from start to end and the peak memory in MiB of one process that writes into a pipe."""
     start = time.perf_counter()
     process = subprocess.Popen([sys.executable, *arguments], env=environment, stdout=subprocess.DEVNULL, cwd=ROOT)
+    return waited(process, start)
+
+
+def run_on_terminal(arguments: list[str], environment: dict[str, str]) -> tuple[float, float]:
+    """The same of one that writes to a terminal, which is another renderer."""
+    ours, theirs = pty.openpty()
+    start = time.perf_counter()
+    process = subprocess.Popen([sys.executable, *arguments], env=environment, stdout=theirs, stdin=theirs, cwd=ROOT)
+    os.close(theirs)
+    with contextlib.suppress(OSError):  # how Linux tells that the other side is closed
+        while os.read(ours, 1 << 16):
+            pass
+    os.close(ours)
+    return waited(process, start)
+
+
+def waited(process: "subprocess.Popen[bytes]", start: float) -> tuple[float, float]:
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = status  # reaped here: nothing is left to wait for
     if status:
-        raise SystemExit(f"{arguments} failed")
-    return time.perf_counter() - start, usage.ru_maxrss / (1 if sys.platform == "darwin" else 1024)
+        raise SystemExit(f"{process.args!r} failed")
+    return time.perf_counter() - start, usage.ru_maxrss / 1024
 
 
 def main() -> None:
@@ -50,14 +72,15 @@ def main() -> None:
     memory: dict[str, float] = {}
     for _ in range(runs):
         for name, arguments in COMMANDS.items():
-            took, peak = run(arguments, environment)
+            way = run_on_terminal if name.endswith(TERMINAL) else run
+            took, peak = way(arguments, environment)
             seconds[name].append(took)
             memory[name] = max(peak, memory.get(name, 0))
     bare = statistics.median(seconds["python -c pass"])
-    print(f"{'command':<42} {'median ms':>9} {'ratio':>6} {'MiB':>6}")
+    print(f"{'command':<50} {'median ms':>9} {'ratio':>6} {'MiB':>6}")
     for name, found in seconds.items():
         median = statistics.median(found)
-        print(f"{name:<42} {median * 1000:>9.1f} {median / bare:>6.2f} {memory[name]:>6.1f}")
+        print(f"{name:<50} {median * 1000:>9.1f} {median / bare:>6.2f} {memory[name]:>6.1f}")
 
 
 if __name__ == "__main__":

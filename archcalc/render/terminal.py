@@ -1,102 +1,156 @@
-"""Table → a terminal, by rich: as wide as the terminal allows, the most dispensable columns left out first."""
+"""Table → a terminal: as wide as it allows, the most dispensable columns left out first.
 
-import io
+Lines whose cells stand on one line are laid out here, since rich takes as long for a row as everything else together;
+where prose has to be broken to fit, rich does it.
+"""
+
+import os
+import shutil
 import textwrap
+from collections.abc import Iterable
 from typing import TextIO
-
-from rich import box
-from rich.console import Console
-from rich.table import Table as RichTable
-from rich.text import Text
 
 from archcalc.render.cells import ASCII, is_number, row_texts
 from archcalc.render.plain import fact_lines
 from archcalc.views.table import Column, Row, Table
 
-# Only attributes and one colour that is legible on light and dark grounds; nothing is told by colour alone.
-_STYLES = {"layer": "", "scope": "bold", "total": "bold"}
-_HEADER = "bold cyan"
 _GAP = 2
 _LEAST = 16
+Part = tuple[str, str]
+"""A piece of a line and its style."""
+
+
+class Pen:
+    """Writes styled lines. Only attributes and one colour that is legible on light and dark grounds; nothing is told by
+    colour alone. `NO_COLOR` takes the colour away, a dumb terminal the attributes too.
+    """
+
+    def __init__(self, stream: TextIO, ascii_only: bool) -> None:
+        self._stream = stream
+        self._ascii = ascii_only
+        header = "1" if os.environ.get("NO_COLOR") else "1;36"
+        plain = os.environ.get("TERM") == "dumb"
+        self._codes = {} if plain else {"bold": "1", "dim": "2", "header": header}
+
+    def line(self, *parts: Part) -> None:
+        styled = (f"\x1b[{self._codes[style]}m{text}\x1b[0m" if style in self._codes else text for text, style in parts)
+        text = "".join(styled)
+        self._stream.write((text.translate(ASCII) if self._ascii else text) + "\n")
 
 
 def render(table: Table, stream: TextIO, si: bool = False, ascii_only: bool = False) -> None:
     """Print a table to a terminal."""
-    console = Console(file=_Ascii(stream) if ascii_only else stream, highlight=False)  # type: ignore[arg-type]
+    space = shutil.get_terminal_size().columns
+    pen = Pen(stream, ascii_only)
     widths = _widths(table, si)
-    kept, left_out = _fitting(table.columns, widths, console.width)
-    grid = RichTable(
-        box=box.SIMPLE_HEAD,
-        show_header=any(table.columns[i].title for i in kept),
-        header_style=_HEADER,
-        pad_edge=False,
-        padding=(0, _GAP - 1, 0, 0),  # and one blank that the box puts between columns
-        show_edge=False,
-    )
-    for i in kept:
-        column = table.columns[i]
-        right = is_number(column)
-        grid.add_column(
-            column.title,
-            justify="right" if right else "left",
-            overflow="fold",
-            no_wrap=not _may_break(column),
-            min_width=None if _may_break(column) else widths[i],
-        )
-    for row in table.rows:
-        grid.add_row(*_texts(row, table, kept, si), style=_STYLES[row.style])
-    if table.totals:
-        grid.add_section()
-    for row in table.totals:
-        grid.add_row(*_texts(row, table, kept, si), style=_STYLES[row.style])
-    console.print(Text(table.title, "bold"))
-    console.print(Text(table.conventions, "dim"))
-    console.print()
-    console.print(grid)
-    for line in fact_lines(table, si, console.width):
-        console.print(Text(line))
+    kept, left_out = _fitting(table.columns, widths, space)
+    pen.line((table.title, "bold"))
+    pen.line((table.conventions, "dim"))
+    pen.line()
+    if sum(widths[i] + _GAP for i in kept) - _GAP <= space:
+        _lay_out(table, pen, kept, widths, si)
+    else:
+        _break(table, pen, kept, widths, si, space)
+    for line in fact_lines(table, si, space):
+        pen.line((line, ""))
     notes = list(table.notes)
     if left_out:
         titles = ", ".join(dict.fromkeys(column.title for column in left_out))
         choose = " (choose with --columns)" if table.columns[0].kind == "name" else ""
         notes.append(f"left out for want of width: {titles}{choose}")
     if notes:
-        console.print()
-    bullet = "* " if ascii_only else "• "
+        pen.line()
     for note in notes:
-        for line in textwrap.wrap(note, console.width, initial_indent=bullet, subsequent_indent="  "):
-            console.print(Text(line, "dim"))
+        for line in textwrap.wrap(note, max(space, 10), initial_indent="• ", subsequent_indent="  "):
+            pen.line((line, "dim"))
 
 
-class _Ascii(io.TextIOBase):
-    """A stream that writes ASCII signs for those beyond it."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        return self._stream.write(text.translate(ASCII))
-
-    def flush(self) -> None:
-        self._stream.flush()
-
-    def isatty(self) -> bool:
-        return self._stream.isatty()
-
-    def fileno(self) -> int:
-        return self._stream.fileno()
+def _lay_out(table: Table, pen: Pen, kept: list[int], widths: list[int], si: bool) -> None:
+    """The grid line by line: every cell fits into its column."""
+    columns = table.columns
+    if any(columns[i].title for i in kept):
+        titles = [_aligned(columns[i].title, columns[i], widths[i]) for i in kept]
+        pen.line(((" " * _GAP).join(titles).rstrip(), "header"))
+    rule = "─" * (sum(widths[i] + _GAP for i in kept) - _GAP)
+    pen.line((rule, ""))
+    for row in table.rows:
+        _row(row, table, pen, kept, widths, si)
+    if table.totals:
+        pen.line((rule, "dim"))
+    for row in table.totals:
+        _row(row, table, pen, kept, widths, si)
 
 
-def _texts(row: Row, table: Table, kept: list[int], si: bool) -> list[Text]:
+def _row(row: Row, table: Table, pen: Pen, kept: list[int], widths: list[int], si: bool) -> None:
     texts = row_texts(row, table.columns, si)
-    cells = [Text(texts[i]) for i in kept]
-    for cell, i in zip(cells, kept, strict=True):
+    cells = [_aligned(texts[i], table.columns[i], widths[i]) for i in kept]
+    if row.style != "layer":
+        pen.line(((" " * _GAP).join(cells).rstrip(), "bold"))
+        return
+    parts: list[Part] = []
+    for i, cell in zip(kept, cells, strict=True):
         # The operator behind a layer's name steps back; so does a zero.
-        if table.columns[i].kind == "name" and row.style == "layer" and " (" in cell.plain:
-            cell.stylize("dim", cell.plain.rindex(" ("))
-        elif cell.plain in ("0", "0 B", "0.0") and row.style == "layer":
-            cell.stylize("dim")
-    return cells
+        dim = _stepping_back(texts[i], table.columns[i])
+        parts += [(cell[:dim], ""), (cell[dim:], "dim")] if dim >= 0 else [(cell, "")]
+        parts.append((" " * _GAP, ""))
+    pen.line(*_merged(parts[:-1]))
+
+
+def _stepping_back(text: str, column: Column) -> int:
+    """From which character on a cell steps back; −1 for one that does not."""
+    if column.kind == "name":
+        return text.rindex(" (") if " (" in text else -1
+    return 0 if text in ("0", "0 B", "0.0") else -1
+
+
+def _merged(parts: Iterable[Part]) -> list[Part]:
+    """The parts with neighbours of one style made one: fewer escapes, less to send."""
+    merged: list[Part] = []
+    for text, style in parts:
+        if merged and merged[-1][1] == style:
+            merged[-1] = (merged[-1][0] + text, style)
+        elif text:
+            merged.append((text, style))
+    return merged
+
+
+def _aligned(text: str, column: Column, width: int) -> str:
+    return text.rjust(width) if is_number(column) else text.ljust(width)
+
+
+def _break(table: Table, pen: Pen, kept: list[int], widths: list[int], si: bool, space: int) -> None:
+    """The grid by rich, prose broken so that the rest fits."""
+    import io
+
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+    grid = RichTable(
+        box=box.SIMPLE_HEAD,
+        show_header=any(table.columns[i].title for i in kept),
+        pad_edge=False,
+        padding=(0, _GAP - 1, 0, 0),  # and one blank that the box puts between columns
+        show_edge=False,
+    )
+    for i in kept:
+        column = table.columns[i]
+        free = _may_break(column)
+        grid.add_column(
+            column.title,
+            justify="right" if is_number(column) else "left",
+            overflow="fold",
+            no_wrap=not free,
+            min_width=None if free else widths[i],
+        )
+    for row in (*table.rows, *table.totals):
+        grid.add_row(*(row_texts(row, table.columns, si)[i] for i in kept))
+    text = io.StringIO()
+    Console(file=text, width=space, highlight=False, markup=False, no_color=True).print(grid)
+    head, *body = text.getvalue().rstrip("\n").split("\n")
+    pen.line((head.rstrip(), "header" if any(table.columns[i].title for i in kept) else ""))
+    for line in body:
+        pen.line((line.rstrip(), ""))
 
 
 def _may_break(column: Column) -> bool:
