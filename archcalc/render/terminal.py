@@ -42,15 +42,17 @@ def render(table: Table, stream: TextIO, si: bool = False, ascii_only: bool = Fa
     """Print a table to a terminal."""
     space = shutil.get_terminal_size().columns
     pen = Pen(stream, ascii_only)
-    widths = _widths(table, si)
+    texts = [row_texts(row, table.columns, si) for row in (*table.rows, *table.totals)]
+    titles = [column.title for column in table.columns]
+    widths = [max(map(len, cells)) for cells in zip(titles, *texts, strict=True)]
     kept, left_out = _fitting(table.columns, widths, space)
     pen.line((table.title, "bold"))
     pen.line((table.conventions, "dim"))
     pen.line()
     if sum(widths[i] + _GAP for i in kept) - _GAP <= space:
-        _lay_out(table, pen, kept, widths, si)
+        _lay_out(table, texts, pen, kept, widths)
     else:
-        _break(table, pen, kept, widths, si, space)
+        _break(table, texts, pen, kept, widths, space)
     for line in fact_lines(table, si, space):
         pen.line((line, ""))
     notes = list(table.notes)
@@ -65,7 +67,7 @@ def render(table: Table, stream: TextIO, si: bool = False, ascii_only: bool = Fa
             pen.line((line, "dim"))
 
 
-def _lay_out(table: Table, pen: Pen, kept: list[int], widths: list[int], si: bool) -> None:
+def _lay_out(table: Table, texts: list[list[str]], pen: Pen, kept: list[int], widths: list[int]) -> None:
     """The grid line by line: every cell fits into its column."""
     columns = table.columns
     if any(columns[i].title for i in kept):
@@ -73,24 +75,21 @@ def _lay_out(table: Table, pen: Pen, kept: list[int], widths: list[int], si: boo
         pen.line(((" " * _GAP).join(titles).rstrip(), "header"))
     rule = "─" * (sum(widths[i] + _GAP for i in kept) - _GAP)
     pen.line((rule, ""))
-    for row in table.rows:
-        _row(row, table, pen, kept, widths, si)
-    if table.totals:
-        pen.line((rule, "dim"))
-    for row in table.totals:
-        _row(row, table, pen, kept, widths, si)
+    for number, (row, cells) in enumerate(zip((*table.rows, *table.totals), texts, strict=True)):
+        if number == len(table.rows):
+            pen.line((rule, "dim"))
+        _row(row, cells, columns, pen, kept, widths)
 
 
-def _row(row: Row, table: Table, pen: Pen, kept: list[int], widths: list[int], si: bool) -> None:
-    texts = row_texts(row, table.columns, si)
-    cells = [_aligned(texts[i], table.columns[i], widths[i]) for i in kept]
+def _row(row: Row, texts: list[str], columns: tuple[Column, ...], pen: Pen, kept: list[int], widths: list[int]) -> None:
+    cells = [_aligned(texts[i], columns[i], widths[i]) for i in kept]
     if row.style != "layer":
         pen.line(((" " * _GAP).join(cells).rstrip(), "bold"))
         return
     parts: list[Part] = []
     for i, cell in zip(kept, cells, strict=True):
         # The operator behind a layer's name steps back; so does a zero.
-        dim = _stepping_back(texts[i], table.columns[i])
+        dim = _stepping_back(texts[i], columns[i])
         parts += [(cell[:dim], ""), (cell[dim:], "dim")] if dim >= 0 else [(cell, "")]
         parts.append((" " * _GAP, ""))
     pen.line(*_merged(parts[:-1]))
@@ -118,7 +117,7 @@ def _aligned(text: str, column: Column, width: int) -> str:
     return text.rjust(width) if is_number(column) else text.ljust(width)
 
 
-def _break(table: Table, pen: Pen, kept: list[int], widths: list[int], si: bool, space: int) -> None:
+def _break(table: Table, texts: list[list[str]], pen: Pen, kept: list[int], widths: list[int], space: int) -> None:
     """The grid by rich, prose broken so that the rest fits."""
     import io
 
@@ -143,8 +142,8 @@ def _break(table: Table, pen: Pen, kept: list[int], widths: list[int], si: bool,
             no_wrap=not free,
             min_width=None if free else widths[i],
         )
-    for row in (*table.rows, *table.totals):
-        grid.add_row(*(row_texts(row, table.columns, si)[i] for i in kept))
+    for cells in texts:
+        grid.add_row(*(cells[i] for i in kept))
     text = io.StringIO()
     Console(file=text, width=space, highlight=False, markup=False, no_color=True).print(grid)
     head, *body = text.getvalue().rstrip("\n").split("\n")
@@ -156,11 +155,6 @@ def _break(table: Table, pen: Pen, kept: list[int], widths: list[int], si: bool,
 def _may_break(column: Column) -> bool:
     """Whether the cells of a column may go on in a second line."""
     return column.kind == "prose"
-
-
-def _widths(table: Table, si: bool) -> list[int]:
-    rows = [row_texts(row, table.columns, si) for row in (*table.rows, *table.totals)]
-    return [max([len(column.title), *(len(row[i]) for row in rows)]) for i, column in enumerate(table.columns)]
 
 
 def _fitting(columns: tuple[Column, ...], widths: list[int], space: int) -> tuple[list[int], list[Column]]:
