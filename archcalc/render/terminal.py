@@ -57,9 +57,9 @@ def render(table: Table, stream: TextIO, si: bool = False, ascii_only: bool = Fa
         pen.line((line, ""))
     notes = list(table.notes)
     if left_out:
-        titles = ", ".join(dict.fromkeys(column.title for column in left_out))
+        missing = ", ".join(dict.fromkeys(column.title for column in left_out))
         choose = " (choose with --columns)" if table.columns[0].kind == "name" else ""
-        notes.append(f"left out for want of width: {titles}{choose}")
+        notes.append(f"left out for want of width: {missing}{choose}")
     if notes:
         pen.line()
     for note in notes:
