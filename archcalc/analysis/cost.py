@@ -1,6 +1,7 @@
 """Operations: multiply-accumulates, and all floating-point operations by class."""
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from archcalc.infer import InferredGraph
 from archcalc.ops.base import Work
@@ -36,14 +37,11 @@ def count_operations(network: InferredGraph, batch: int = 1, training: bool = Fa
     for position, node in enumerate(network.nodes):
         work = network.training_work(position, batch) if training else network.work(position).times(batch)
         layers.append(LayerCost(node.name, work, work.macs, flops_of(work)))
-    whole = Work(*(sum(counts) for counts in zip(*(_classes(layer.work) for layer in layers), strict=True)))
+    whole = Work(*(sum(counts) for counts in zip(*(astuple(layer.work) for layer in layers), strict=True)))
     return Cost(batch, tuple(layers), whole, whole.macs, flops_of(whole))
 
 
 def flops_of(work: Work) -> int:
     """Floating-point operations: a multiply-accumulate is two, everything else one."""
-    return 2 * work.macs + sum(_classes(work)[1:])
-
-
-def _classes(work: Work) -> tuple[int, ...]:
-    return (work.macs, work.adds, work.multiplies, work.comparisons, work.divisions, work.exponentials)
+    others: tuple[int, ...] = astuple(work)[1:]
+    return 2 * work.macs + sum(others)

@@ -175,7 +175,7 @@ class _Trace:
             work = self.op.work(self.inputs, output)
         classes = [(name, getattr(work, name)) for name in Work.__struct_fields__ if int(getattr(work, name))]
         cost = self.analysis.cost.layers[self.position]
-        labels = {"macs": "MACs", "exponentials": "exponentials"}
+        labels = {"macs": "MACs"}
         steps = [_step(labels.get(name, name), number) for name, number in classes]
         if len(classes) > 1 or int(work.macs):
             parts = [("2·" if name == "macs" else "") + grouped(int(number)) for name, number in classes]

@@ -17,9 +17,7 @@ Reading = Literal["own", "across", "input"]
 
 
 class LayerSplit(Struct, frozen=True):
-    """One layer on each of the devices: what it reads, its parameters and output values there, and the bytes it is
-    sent.
-    """
+    """One layer on each of the devices: what it reads there, its parameters, output values and the bytes it is sent."""
 
     name: str
     reads: Reading
@@ -53,7 +51,7 @@ def split_network(network: InferredGraph, devices: int = 2, batch: int = 1, dtyp
         work, weights = network.work(position), network.weights(position)
         groups = getattr(node.op, "groups", 1)
         received, reads = 0, "own"
-        source = _made_at(network, position)
+        source = node.inputs[0] if node.inputs else position
         if not node.inputs or (work.macs and source in everywhere and not network.nodes[source].inputs):
             reads = "input"
         elif work.macs and groups % devices:
@@ -68,8 +66,3 @@ def split_network(network: InferredGraph, devices: int = 2, batch: int = 1, dtyp
         layers.append(LayerSplit(node.name, reads, params // devices, values // share, received))  # type: ignore[arg-type]
     totals = (sum(getattr(layer, name) for layer in layers) for name in ("params", "values", "received_bytes"))
     return Split(devices, tuple(layers), *totals)
-
-
-def _made_at(network: InferredGraph, position: int) -> int:
-    """The layer that made what a layer reads, behind those that change nothing that is to be sent: its first input."""
-    return network.nodes[position].inputs[0] if network.nodes[position].inputs else position

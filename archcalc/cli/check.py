@@ -41,7 +41,7 @@ _METRICS = {
     "weights": lambda analysis: analysis.memory.weight_bytes,
     "activations": lambda analysis: analysis.memory.activation_bytes,
     "peak": lambda analysis: analysis.memory.peak_bytes,
-}  # fmt: skip
+}
 _SIGNS = {
     "<": lambda a, b: a < b,
     "<=": lambda a, b: a <= b,

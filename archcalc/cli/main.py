@@ -117,16 +117,16 @@ def _drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-MOST_PROBLEMS = 50
+_MOST_SHOWN = 50
 
 
 def report(error: ArchcalcError) -> None:
     """Say what is wrong on stderr: every problem, but no more than can be read."""
-    for problem in error.problems[:MOST_PROBLEMS]:
+    for problem in error.problems[:_MOST_SHOWN]:
         # A spec, a path or an argument may hold anything; a terminal must not obey it.
         click.echo("\n".join(map(printable, str(problem).split("\n"))), err=True)
-    if len(error.problems) > MOST_PROBLEMS:
-        click.echo(f"and {len(error.problems) - MOST_PROBLEMS} more problems", err=True)
+    if len(error.problems) > _MOST_SHOWN:
+        click.echo(f"and {len(error.problems) - _MOST_SHOWN} more problems", err=True)
 
 
 def main() -> None:

@@ -55,11 +55,12 @@ def _text(table: Table, kind: str, output: Output, document: Callable[[], dict[s
 
 def write(text: str, output: Output) -> None:
     """Write text to stdout, or to a file: aside first and then renamed, so that it is whole or untouched."""
-    if output.ascii or (output.path is None and not _has_signs()):
+    signless = output.path is None and not _has_signs()
+    if output.ascii or signless:
         from archcalc.render.cells import ASCII
 
         text = text.translate(ASCII)
-        text = text.encode("ascii", "backslashreplace").decode() if output.path is None and not _has_signs() else text
+        text = text.encode("ascii", "backslashreplace").decode() if signless else text
     if output.path is None:
         click.echo(text, nl=False)
         return

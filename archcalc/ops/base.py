@@ -180,6 +180,13 @@ def spread(value: PerAxis, rank: int) -> tuple[int, ...]:
     return value if isinstance(value, tuple) else (value,) * rank
 
 
+def both_sides(padding: "int | tuple[int | tuple[int, int], ...]", rank: int) -> tuple[tuple[int, int], ...]:
+    """Padding before and after on each of `rank` axes: one number stands for all axes, or for both sides of one."""
+    if isinstance(padding, tuple):
+        return tuple(side if isinstance(side, tuple) else (side, side) for side in padding)
+    return ((padding, padding),) * rank
+
+
 def show_shape(shape: Shape) -> str:
     """`96×55×55`; a scalar is `1`."""
     return "×".join(str(size) for size in shape) or "1"

@@ -17,6 +17,7 @@ from archcalc.ops.base import (
     Weights,
     Window,
     Work,
+    both_sides,
     needs_rank,
     per_axis_fits,
     show_shape,
@@ -40,10 +41,7 @@ def sides(op: "Conv", inputs: Shapes) -> tuple[tuple[int, int], ...]:
             whole = maximum((ceil_div(n, window.stride) - 1) * window.stride + window.span - n, 0)
             pads.append((whole // 2, whole - whole // 2))
         return tuple(pads)
-    if isinstance(op.padding, tuple):
-        return tuple(side if isinstance(side, tuple) else (side, side) for side in op.padding)
-    pad = 0 if op.padding == "valid" else op.padding
-    return ((pad, pad),) * rank
+    return both_sides(0 if op.padding == "valid" else op.padding, rank)
 
 
 def unpadded(op: "Conv", rank: int) -> tuple[Window, ...]:

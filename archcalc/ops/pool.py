@@ -15,6 +15,7 @@ from archcalc.ops.base import (
     Weights,
     Window,
     Work,
+    both_sides,
     needs_rank,
     per_axis_fits,
     spread,
@@ -44,18 +45,13 @@ class _Pool(Op, frozen=True):
         geometry = zip(*(spread(a, rank) for a in (self.kernel_size, stride, self._spacing())), strict=True)
         return tuple(Window(axis, k, s, 0, d) for axis, (k, s, d) in enumerate(geometry, start=1))
 
-    def _pads(self, rank: int) -> tuple[tuple[int, int], ...]:
-        if isinstance(self.padding, tuple):
-            return tuple(side if isinstance(side, tuple) else (side, side) for side in self.padding)
-        return ((self.padding, self.padding),) * rank
-
     def check(self, inputs: Shapes) -> Iterator[Complaint]:
         rank = len(inputs[0]) - 1
         wrong = [*needs_rank(inputs, range(2, 5), f"{self.keyword} needs channels and 1 to 3 spatial axes")]
         stride = () if self.stride == "kernel_size" else ("stride",)
         wrong += per_axis_fits(self, rank, "kernel_size", *stride, "padding")
         if not wrong:
-            windows, pads = self._windows(rank), self._pads(rank)
+            windows, pads = self._windows(rank), both_sides(self.padding, rank)
             if any(max(pad) > window.span // 2 for window, pad in zip(windows, pads, strict=True)):
                 wrong.append(
                     Complaint("padding is more than half of the kernel: a window could miss the input", "padding")
@@ -67,7 +63,7 @@ class _Pool(Op, frozen=True):
 
     def output(self, inputs: Shapes) -> Shape:
         rank = len(inputs[0]) - 1
-        axes = zip(inputs[0][1:], self._windows(rank), self._pads(rank), strict=True)
+        axes = zip(inputs[0][1:], self._windows(rank), both_sides(self.padding, rank), strict=True)
         return (inputs[0][0], *(self._positions(n, window, *pad) for n, window, pad in axes))
 
     def _positions(self, n: int, window: Window, before: int, after: int) -> int:
@@ -81,13 +77,13 @@ class _Pool(Op, frozen=True):
 
     def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
         rank = len(inputs[0]) - 1
-        padded = zip(self._windows(rank), self._pads(rank), strict=True)
+        padded = zip(self._windows(rank), both_sides(self.padding, rank), strict=True)
         return ((Window(0), *(Window(w.axis, w.kernel, w.stride, before, w.dilation) for w, (before, _) in padded)),)
 
     def notes(self, inputs: Shapes) -> Iterator[str]:
         rank = len(inputs[0]) - 1
         if not self.ceil_mode:
-            yield from undivided(self._windows(rank), self._pads(rank), inputs[0])
+            yield from undivided(self._windows(rank), both_sides(self.padding, rank), inputs[0])
 
 
 class MaxPool(_Pool, frozen=True):

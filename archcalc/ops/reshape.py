@@ -20,6 +20,7 @@ from archcalc.ops.base import (
     Window,
     Work,
     axis_of,
+    both_sides,
     dim_fits,
     needs_rank,
     per_axis_fits,
@@ -229,8 +230,7 @@ class Pad(_Movement, frozen=True):
 
     def _sides(self, axes: int) -> tuple[tuple[int, int], ...]:
         """What is added before and after on each axis, channels first."""
-        spatial = self.padding if isinstance(self.padding, tuple) else (self.padding,) * (axes - 1)
-        return tuple(side if isinstance(side, tuple) else (side, side) for side in (self.channels, *spatial))
+        return (*both_sides((self.channels,), 1), *both_sides(self.padding, axes - 1))
 
     def check(self, inputs: Shapes) -> Iterator[Complaint]:
         axes = len(inputs[0])

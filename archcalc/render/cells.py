@@ -88,3 +88,8 @@ def row_texts(row: Row, columns: tuple[Column, ...], si: bool, indent: str = "  
 def is_number(column: Column) -> bool:
     """Whether a column is set flush right."""
     return column.kind in ("count", "amount", "bytes", "percent", "number", "pair")
+
+
+def aligned(text: str, column: Column, width: int) -> str:
+    """A cell as wide as its column."""
+    return text.rjust(width) if is_number(column) else text.ljust(width)

@@ -6,7 +6,7 @@ Our own forty lines, because importing tabulate takes longer than everything els
 import sys
 import textwrap
 
-from archcalc.render.cells import cell_text, is_number, row_texts
+from archcalc.render.cells import aligned, cell_text, row_texts
 from archcalc.views.table import Table
 
 
@@ -16,11 +16,9 @@ def render(table: Table, si: bool = False) -> str:
     body = [row_texts(row, table.columns, si) for row in table.rows]
     sums = [row_texts(row, table.columns, si) for row in table.totals]
     widths = [max(map(len, cells)) for cells in zip(titles, *body, *sums, strict=True)]
-    right = [is_number(column) for column in table.columns]
 
     def line(cells: list[str]) -> str:
-        parts = (c.rjust(w) if r else c.ljust(w) for c, w, r in zip(cells, widths, right, strict=True))
-        return "  ".join(parts).rstrip()
+        return "  ".join(map(aligned, cells, table.columns, widths)).rstrip()
 
     rule = "  ".join("-" * width for width in widths)
     lines = [table.title, table.conventions, ""]

@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterable
 from typing import TextIO
 
-from archcalc.render.cells import ASCII, is_number, row_texts
+from archcalc.render.cells import ASCII, aligned, is_number, row_texts
 from archcalc.render.plain import fact_lines
 from archcalc.views.table import Column, Row, Table
 
@@ -71,7 +71,7 @@ def _lay_out(table: Table, texts: list[list[str]], pen: Pen, kept: list[int], wi
     """The grid line by line: every cell fits into its column."""
     columns = table.columns
     if any(columns[i].title for i in kept):
-        titles = [_aligned(columns[i].title, columns[i], widths[i]) for i in kept]
+        titles = [aligned(columns[i].title, columns[i], widths[i]) for i in kept]
         pen.line(((" " * _GAP).join(titles).rstrip(), "header"))
     rule = "─" * (sum(widths[i] + _GAP for i in kept) - _GAP)
     pen.line((rule, ""))
@@ -82,7 +82,7 @@ def _lay_out(table: Table, texts: list[list[str]], pen: Pen, kept: list[int], wi
 
 
 def _row(row: Row, texts: list[str], columns: tuple[Column, ...], pen: Pen, kept: list[int], widths: list[int]) -> None:
-    cells = [_aligned(texts[i], columns[i], widths[i]) for i in kept]
+    cells = [aligned(texts[i], columns[i], widths[i]) for i in kept]
     if row.style != "layer":
         pen.line(((" " * _GAP).join(cells).rstrip(), "bold"))
         return
@@ -111,10 +111,6 @@ def _merged(parts: Iterable[Part]) -> list[Part]:
         elif text:
             merged.append((text, style))
     return merged
-
-
-def _aligned(text: str, column: Column, width: int) -> str:
-    return text.rjust(width) if is_number(column) else text.ljust(width)
 
 
 def _break(table: Table, texts: list[list[str]], pen: Pen, kept: list[int], widths: list[int], space: int) -> None:

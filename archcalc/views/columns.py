@@ -8,7 +8,7 @@ from msgspec import Struct
 from archcalc.analysis.receptive_field import Field, Global, Nothing, Seen
 from archcalc.analysis.whole import Analysis
 from archcalc.errors import Problem, UsageError, did_you_mean
-from archcalc.ops.base import show_shape
+from archcalc.ops.base import show_shape, spread
 from archcalc.views.table import Column
 
 Cell = Callable[[Analysis, int], Any]
@@ -49,7 +49,7 @@ def _kernel(analysis: Analysis, position: int) -> str:
     rank = len(analysis.graph.inputs(node)[0]) - 1
     stride = getattr(node.op, "stride", 1)
     stride = kernel if stride == "kernel_size" else stride
-    kernels, strides = (value if isinstance(value, tuple) else (value,) * rank for value in (kernel, stride))
+    kernels, strides = (spread(value, rank) for value in (kernel, stride))
     steps = str(strides[0]) if len(set(strides)) == 1 else show_shape(strides)
     return f"{show_shape(kernels)}/{steps}"
 

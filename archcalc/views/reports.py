@@ -35,10 +35,6 @@ FIELDS = ("output", "kernel", "rf", "stride", "padding")
 _QUANTITY = (Column("quantity", ""), Column("value", "", "count"), Column("meaning", "", "prose"))
 
 
-def _chosen(columns: tuple[str, ...], default: tuple[str, ...]) -> tuple[str, ...]:
-    return columns or default
-
-
 def largest(choice: Choice, key: str) -> Choice:
     """`--top` without `--sort` asks for the largest of what the table is about."""
     sort = choice.sort or (key if choice.top is not None else "")
@@ -47,13 +43,13 @@ def largest(choice: Choice, key: str) -> Choice:
 
 def summary(analysis: Analysis, columns: tuple[str, ...], choice: Choice) -> Table:
     """Everything per layer, the totals below."""
-    table = layer_table(analysis, analysis.spec.title, columns_named(_chosen(columns, SUMMARY)), choice)
+    table = layer_table(analysis, analysis.spec.title, columns_named(columns or SUMMARY), choice)
     return _with(table, whole_network(analysis), _misaligned(analysis) if _shows(table, "rf") else ())
 
 
 def shapes(analysis: Analysis, columns: tuple[str, ...], choice: Choice) -> Table:
     """What flows from layer to layer."""
-    return layer_table(analysis, f"{analysis.spec.title}: shapes", columns_named(_chosen(columns, SHAPES)), choice)
+    return layer_table(analysis, f"{analysis.spec.title}: shapes", columns_named(columns or SHAPES), choice)
 
 
 def params_per_layer(analysis: Analysis, columns: tuple[str, ...], choice: Choice) -> Table:
@@ -61,7 +57,7 @@ def params_per_layer(analysis: Analysis, columns: tuple[str, ...], choice: Choic
     table = layer_table(
         analysis,
         f"{analysis.spec.title}: parameters",
-        columns_named(_chosen(columns, PARAMS)),
+        columns_named(columns or PARAMS),
         largest(choice, "params"),
     )
     shared = [layer for layer in analysis.params.layers if layer.shared_with and layer.weights]
@@ -97,7 +93,7 @@ def params_total(analysis: Analysis) -> Table:
 
 def macs_per_layer(analysis: Analysis, columns: tuple[str, ...], choice: Choice, breakdown: bool) -> Table:
     """The operations of each layer, written out."""
-    keys = _chosen(columns, BREAKDOWN if breakdown else MACS)
+    keys = columns or (BREAKDOWN if breakdown else MACS)
     table = layer_table(
         analysis, f"{analysis.spec.title}: operations", columns_named(keys, ("macs",)), largest(choice, "macs")
     )
@@ -134,7 +130,7 @@ def macs_total(analysis: Analysis) -> Table:
 
 def memory_per_layer(analysis: Analysis, columns: tuple[str, ...], choice: Choice) -> Table:
     """The memory of each layer's output."""
-    keys = _chosen(columns, MEMORY if analysis.model == "peak" else LECTURE)
+    keys = columns or (MEMORY if analysis.model == "peak" else LECTURE)
     title = f"{analysis.spec.title}: memory, model {analysis.model}"
     table = layer_table(
         analysis, title, columns_named(keys), largest(choice, "activations" if analysis.model == "peak" else "counted")
@@ -169,9 +165,7 @@ def memory_total(analysis: Analysis) -> Table:
 
 def fields(analysis: Analysis, columns: tuple[str, ...], choice: Choice) -> Table:
     """The receptive field of each layer."""
-    table = layer_table(
-        analysis, f"{analysis.spec.title}: receptive fields", columns_named(_chosen(columns, FIELDS)), choice
-    )
+    table = layer_table(analysis, f"{analysis.spec.title}: receptive fields", columns_named(columns or FIELDS), choice)
     notes = list(_misaligned(analysis))
     last = analysis.fields.last
     if last is not None:
