@@ -163,7 +163,9 @@ SAMPLES: list[Sample] = [
     Sample(ops.Pad(1, channels=(-1, 0)), ((4, 3),)),
     Sample(ops.Pad(((2, 0), (-1, 3))), ((2, 3, 4),)),
     Sample(ops.Pad((-1, 2), mode="reflect"), ((1, 4, 5),)),
+    Sample(ops.Pad(((-2, 3),), mode="reflect"), ((2, 5),)),  # what is cropped is seen from the other side
     Sample(ops.Pad(3, mode="circular"), ((2, 3),)),
+    Sample(ops.Pad(((2, -1), (-2, 1)), mode="circular"), ((1, 4, 5),)),  # and here it is not
     Sample(ops.Pad((1, 0, (0, 2)), mode="replicate"), ((1, 3, 2, 4),)),
     Sample(ops.Pad(3, mode="replicate"), ((1, 2),)),  # an edge can be repeated more often than there are units
     Sample(ops.Upsample(2), ((2, 3, 4),)),

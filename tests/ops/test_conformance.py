@@ -10,9 +10,11 @@ import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from archcalc.forward.rules import RULES
 from archcalc.numbers import Traced
 from archcalc.ops import OPS
 from archcalc.ops.base import NEUTRAL, Op, Shapes
+from archcalc.ops.source import Input
 
 from .cases import Refusal, Sample, each
 from .facts import facts, leaves, on_arguments, on_sizes
@@ -43,6 +45,12 @@ def test_samples_use_every_argument(op_class: type[Op]) -> None:
         if all(getattr(op, field.name) == field.default for op in ops)
     }
     assert unused == set()
+
+
+@every_op
+def test_can_be_computed(op_class: type[Op]) -> None:
+    """A rule leads to its kernel; an input is given and has none. What comes out, tests/forward compares."""
+    assert (op_class.keyword in RULES) == (op_class is not Input)
 
 
 @every_op

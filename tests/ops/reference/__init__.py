@@ -13,7 +13,7 @@ from . import movement
 from .norm import batchnorm, groupnorm, layer_scale, layernorm, lrn, prelu, softmax_along
 from .products import linear, matmul, multihead_attention
 from .unitwise import UNITWISE
-from .windowed import adaptive, conv, conv_transpose, mean, over_all, pool
+from .windowed import adaptive, avgpool, conv, conv_transpose, maxpool, mean, over_all
 
 REFERENCES: dict[str, Callable[[Bench], Grid]] = {
     "conv": conv,
@@ -21,8 +21,8 @@ REFERENCES: dict[str, Callable[[Bench], Grid]] = {
     "linear": linear,
     "matmul": matmul,
     "multihead_attention": multihead_attention,
-    "maxpool": lambda bench: pool(bench, largest, float("-inf")),
-    "avgpool": lambda bench: pool(bench, mean, 0.0),
+    "maxpool": maxpool,
+    "avgpool": avgpool,
     "adaptive_maxpool": lambda bench: adaptive(bench, largest),
     "adaptive_avgpool": lambda bench: adaptive(bench, mean),
     "global_maxpool": lambda bench: over_all(bench, largest),

@@ -56,11 +56,18 @@ def pad(bench: Bench) -> Grid:
     op, x = bench.op, bench.inputs[0]
     channels = op.channels if isinstance(op.channels, tuple) else (op.channels, op.channels)
     sides = [channels, *on_sides(op.padding, x.ndim - 1)]
-    cropped = x[tuple(slice(max(0, -b), n - max(0, -a)) for n, (b, a) in zip(x.shape, sides, strict=True))]
+    # Torch's reflection sees what is cropped on the other side, its circle does not.
     widths = [(max(0, before), max(0, after)) for before, after in sides]
+    if op.mode == "circular":
+        return np.pad(cropped(x, sides), widths, mode="wrap")
     if op.mode == "constant":
-        return np.pad(cropped, widths, constant_values=bench.zero)
-    return np.pad(cropped, widths, mode={"reflect": "reflect", "replicate": "edge", "circular": "wrap"}[op.mode])
+        return cropped(np.pad(x, widths, constant_values=bench.zero), sides)
+    return cropped(np.pad(x, widths, mode={"reflect": "reflect", "replicate": "edge"}[op.mode]), sides)
+
+
+def cropped(x: Grid, sides: list[tuple[int, int]]) -> Grid:
+    """Without as many units as a negative side says."""
+    return x[tuple(slice(max(0, -b), n - max(0, -a)) for n, (b, a) in zip(x.shape, sides, strict=True))]
 
 
 def taps(n: int, o: int, mode: str) -> list[list[tuple[int, Fraction]]]:

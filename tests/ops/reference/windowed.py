@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from ..counting import Bench, Grid, Number, add_up, build, indices, on_axes, on_sides
+from ..counting import Bench, Grid, Number, add_up, build, indices, largest, on_axes, on_sides
 
 Join = Callable[[list[Number]], Number]
 
@@ -107,8 +107,26 @@ def joined(bench: Bench, windows: Sequence[Sequence[range]], join: Join, beyond:
     return build((x.shape[0], *map(len, windows)), unit)
 
 
-def pool(bench: Bench, join: Join, beyond: float) -> Grid:
-    return joined(bench, windows_of(bench, bench.op.ceil_mode), join, beyond)
+def maxpool(bench: Bench) -> Grid:
+    return joined(bench, windows_of(bench, bench.op.ceil_mode), largest, float("-inf"))
+
+
+def avgpool(bench: Bench) -> Grid:
+    """What is read beyond the padded map, and without `count_include_pad` beyond the map, is not divided by."""
+    op, x = bench.op, bench.inputs[0]
+    windows = windows_of(bench, op.ceil_mode)
+    sizes = x.shape[1:]
+    padded = [
+        range(-before, n + after) for n, (before, after) in zip(sizes, on_sides(op.padding, len(sizes)), strict=True)
+    ]
+    counted = padded if op.count_include_pad else [range(n) for n in sizes]
+
+    def unit(place: tuple[int, ...]) -> Number:
+        places = list(itertools.product(*(window[u] for window, u in zip(windows, place[1:], strict=True))))
+        among = [at for at in places if all(u in axis for u, axis in zip(at, counted, strict=True))]
+        return add_up(read(x, (place[0], *at), bench.zero) for at in places) / float(len(among))
+
+    return build((x.shape[0], *map(len, windows)), unit)
 
 
 def bins(n: int, count: int) -> list[range]:

@@ -1,0 +1,165 @@
+"""How large the values of a freshly initialised network are: mean and mean square of each output, as predicted.
+
+With weights of variance 2/fan_in, a convolution or linear layer gives 2·E[x²]; an activation what it makes of normally
+distributed values (a ReLU of mean 0 one half: He et al. 2015, Delving Deep into Rectifiers, section 2.2); a sum adds
+means and variances, a normalisation resets both. Units are taken for independent, and zeros beyond edges for values
+like others; a prediction is right within a small factor, which is all that it is for.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from archcalc.forward.rules import UNITWISE
+from archcalc.infer import InferredGraph
+from archcalc.numbers import product
+from archcalc.ops.base import Shapes, axis_of
+
+
+class Moments(NamedTuple):
+    """Mean and mean square of the values of an output."""
+
+    mean: float
+    square: float
+
+    @property
+    def variance(self) -> float:
+        return max(self.square - self.mean * self.mean, 0.0)
+
+
+STANDARD = Moments(0.0, 1.0)
+PARAMETER_BOUND = 0.02
+"""Learned parameters begin within ± this."""
+PRELU_SLOPE = 0.25
+"""He et al. 2015, section 2.1; torch's default too."""
+
+Given: TypeAlias = Sequence[Moments]
+Prediction: TypeAlias = Callable[[Any, Given, Shapes], Moments]
+
+
+def predict(network: InferredGraph) -> list[Moments]:
+    """Mean and mean square of the output of each node, for samples of mean 0 and variance 1."""
+    result: list[Moments] = []
+    for node in network.nodes:
+        given = [result[producer] for producer in node.inputs]
+        result.append(PREDICTIONS[node.op.keyword](node.op, given, network.inputs(node)))
+    return result
+
+
+def _multiplied(op: Any, given: Given, shapes: Shapes) -> Moments:
+    return Moments(0.0, 2 * given[0].square)
+
+
+def _attended(op: Any, given: Given, shapes: Shapes) -> Moments:
+    """Two projections; the softmax between them mixes values as if one of them had nearly all of the weight."""
+    return Moments(0.0, 4 * given[-1].square)
+
+
+def _matmul(op: Any, given: Given, shapes: Shapes) -> Moments:
+    a, b = given
+    terms = shapes[0][-1]
+    mean = terms * a.mean * b.mean
+    return Moments(mean, terms * (a.square * b.square - (a.mean * b.mean) ** 2) + mean * mean)
+
+
+def _standardised(op: Any, given: Given, shapes: Shapes) -> Moments:
+    return STANDARD
+
+
+def _by_running_statistics(op: Any, given: Given, shapes: Shapes) -> Moments:
+    """The mean is left where it is, and the mean square becomes 1: see `random_weights`."""
+    if not op.track_running_stats or not given[0].square:
+        return STANDARD
+    return _scaled(given[0], 1 / math.sqrt(given[0].square))
+
+
+def _lrn(op: Any, given: Given, shapes: Shapes) -> Moments:
+    return _scaled(given[0], (op.k + op.alpha * given[0].square) ** -op.beta)
+
+
+def _scaled(moments: Moments, factor: float) -> Moments:
+    return Moments(moments.mean * factor, moments.square * factor * factor)
+
+
+def _through(unit: Callable[[Any, np.ndarray[Any, Any]], np.ndarray[Any, Any]]) -> Prediction:
+    """What a function makes of normally distributed values, by a sum over a fine grid."""
+
+    def prediction(op: Any, given: Given, shapes: Shapes) -> Moments:
+        z = np.arange(-8, 8, 1 / 16)
+        density = np.exp(-z * z / 2) / (16 * math.sqrt(2 * math.pi))
+        y = unit(op, given[0].mean + math.sqrt(given[0].variance) * z)
+        return Moments(float(density @ y), float(density @ (y * y)))
+
+    return prediction
+
+
+def _softmax(op: Any, given: Given, shapes: Shapes) -> Moments:
+    """Even shares."""
+    share = 1 / shapes[0][axis_of(op.dim, len(shapes[0]))]
+    return Moments(share, share * share)
+
+
+def _add(op: Any, given: Given, shapes: Shapes) -> Moments:
+    mean = sum(one.mean for one in given)
+    return Moments(mean, sum(one.variance for one in given) + mean * mean)
+
+
+def _mul(op: Any, given: Given, shapes: Shapes) -> Moments:
+    return Moments(math.prod(one.mean for one in given), math.prod(one.square for one in given))
+
+
+def _mean(op: Any, given: Given, shapes: Shapes) -> Moments:
+    return _scaled(_add(op, given, shapes), 1 / len(given))
+
+
+def _largest(op: Any, given: Given, shapes: Shapes) -> Moments:
+    return max(given, key=lambda one: one.square)
+
+
+def _concat(op: Any, given: Given, shapes: Shapes) -> Moments:
+    values = [product(shape) for shape in shapes]
+    mean, square = (
+        sum(n * m for n, m in zip(values, of, strict=True)) / sum(values) for of in zip(*given, strict=True)
+    )
+    return Moments(mean, square)
+
+
+def _unchanged(op: Any, given: Given, shapes: Shapes) -> Moments:
+    return given[0]
+
+
+def _padded(op: Any, given: Given, shapes: Shapes) -> Moments:
+    """Zeros take their part in the mean."""
+    share = min(1.0, product(shapes[0]) / product(op.output(shapes))) if op.mode == "constant" else 1.0
+    return Moments(given[0].mean * share, given[0].square * share)
+
+
+PREDICTIONS: dict[str, Prediction] = {
+    "input": lambda op, given, shapes: STANDARD,
+    "parameter": lambda op, given, shapes: Moments(0.0, PARAMETER_BOUND**2 / 3),
+    "conv": _multiplied,
+    "conv_transpose": _multiplied,
+    "linear": _multiplied,
+    "matmul": _matmul,
+    "multihead_attention": _attended,
+    "batchnorm": _by_running_statistics,
+    "layernorm": _standardised,
+    "groupnorm": _standardised,
+    "lrn": _lrn,
+    "layer_scale": _unchanged,
+    **{keyword: _through(unit) for keyword, unit in UNITWISE.items()},
+    "prelu": _through(lambda op, x: np.where(x > 0, x, x * PRELU_SLOPE)),
+    "softmax": _softmax,
+    "add": _add,
+    "mul": _mul,
+    "mean": _mean,
+    "max": _largest,
+    "concat": _concat,
+    "pad": _padded,
+    **dict.fromkeys(("maxpool", "avgpool", "adaptive_maxpool", "adaptive_avgpool"), _unchanged),
+    **dict.fromkeys(("global_maxpool", "global_avgpool", "upsample"), _unchanged),
+    **dict.fromkeys(("slice", "split", "channel_shuffle", "flatten", "reshape", "permute"), _unchanged),
+}
+"""Keyword → mean and mean square of the output, from those of the inputs and their shapes."""

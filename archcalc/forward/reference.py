@@ -1,0 +1,88 @@
+"""The forward pass, node by node and as plain as can be: what every faster one is held against."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from archcalc.errors import Problem, UsageError, did_you_mean
+from archcalc.forward.kernels import Array
+from archcalc.forward.rules import RULES
+from archcalc.forward.weights import weights_of
+from archcalc.graph import Node
+from archcalc.infer import InferredGraph
+from archcalc.ops.base import show_shape
+from archcalc.ops.source import Input
+
+
+def run_reference(
+    network: InferredGraph,
+    weights: Mapping[str, Array],
+    x: Array | Sequence[Array],
+    keep: Collection[str] = (),
+) -> Iterator[tuple[int, Array]]:
+    """Position and output of every node, in order; the last one is the output of the network.
+
+    `x` is a batch of samples, N × the shape of the input: one array for each input of the network, alone where there is
+    one. An output is freed behind its last use, unless whoever receives it holds on to it. It may be a view of another:
+    those of the nodes named in `keep` are arrays of their own, so that holding them holds nothing else.
+
+    Raises UsageError for samples that do not fit and for names that no node has.
+    """
+    given = dict(zip(_inputs_of(network), _checked(network, x), strict=True))
+    _check_names(network, keep)
+    batch, last = len(next(iter(given.values()))), network.graph.last_uses()
+    alive: dict[int, Array] = dict(given)
+    for position, node in enumerate(network.nodes):
+        output = alive[position] if position in given else _output(network, position, weights, alive, batch)
+        if node.name in keep and output.base is not None:
+            output = output.copy()
+        for producer in {position, *node.inputs}:
+            if last[producer] <= position:
+                alive.pop(producer, None)
+        if last[position] > position:
+            alive[position] = output
+        yield position, output
+        del output
+
+
+def _output(
+    network: InferredGraph, position: int, weights: Mapping[str, Array], alive: Mapping[int, Array], batch: int
+) -> Array:
+    node = network.nodes[position]
+    inputs = [alive[producer] for producer in node.inputs]
+    output = RULES[node.op.keyword](node.op, inputs, weights_of(network, position, weights))
+    # What reads no sample is the same for all of them.
+    return output if node.inputs else np.broadcast_to(output, (batch, *output.shape[1:]))
+
+
+def _inputs_of(network: InferredGraph) -> dict[int, Node]:
+    return {position: node for position, node in enumerate(network.nodes) if isinstance(node.op, Input)}
+
+
+def _checked(network: InferredGraph, x: Array | Sequence[Array]) -> Sequence[Array]:
+    """The samples of each input; everything that is wrong with them is said at once."""
+    arrays = [x] if isinstance(x, np.ndarray) else list(x)
+    nodes = _inputs_of(network)
+    if len(arrays) != len(nodes):
+        raise UsageError(Problem(f"{network.name} has {len(nodes)} inputs, and samples for {len(arrays)} came"))
+    problems = []
+    for (position, node), array in zip(nodes.items(), arrays, strict=True):
+        shape = network.shapes[position]
+        if array.ndim != len(shape) + 1 or array.shape[1:] != shape:
+            wanted = f"{show_shape(shape)} behind a batch"
+            problems.append(Problem(f"input '{node.name}' takes {wanted}, and {show_shape(array.shape)} came"))
+        if array.dtype.kind != "f":
+            problems.append(Problem(f"input '{node.name}' takes floating-point numbers, and {array.dtype} came"))
+    batches = {len(array) for array in arrays if array.ndim}
+    if len(batches) > 1:
+        problems.append(Problem(f"the inputs have batches of {' and '.join(map(str, sorted(batches)))}"))
+    if problems:
+        raise UsageError(problems)
+    return arrays
+
+
+def _check_names(network: InferredGraph, names: Collection[str]) -> None:
+    known = network.graph.index()
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise UsageError(Problem(f"there is no layer '{name}'", None, did_you_mean(name, known)) for name in unknown)

@@ -1,0 +1,167 @@
+"""Operator → kernel: how each operator's arguments and stated facts become arguments of a kernel.
+
+A rule is called as `rule(op, inputs, weights)`: inputs with their batch, weights by their bare names. It never computes
+again what the operator states: padding, positions and windows are asked for.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from archcalc.forward.kernels import Array, movement, norm, pool, product, unitwise
+from archcalc.ops.base import Shape, Window, axis_of, both_sides, spread
+from archcalc.ops.conv import sides
+
+Weights: TypeAlias = Mapping[str, Array]
+Rule: TypeAlias = Callable[[Any, Sequence[Array], Weights], Array]
+Unit: TypeAlias = Callable[[Any, Array], Array]
+
+
+def sample_shape(x: Array) -> Shape:
+    """The shape that operators speak of: without the batch."""
+    return tuple(x.shape[1:])
+
+
+def axis(dim: int, x: Array) -> int:
+    """The axis of an array that torch's `dim` means."""
+    return axis_of(dim, x.ndim - 1) + 1
+
+
+def _conv(op: Any, inputs: Sequence[Array], weights: Weights) -> Array:
+    x = inputs[0]
+    stride, dilation = (spread(argument, x.ndim - 2) for argument in (op.stride, op.dilation))
+    pads = sides(op, (sample_shape(x),))
+    return product.conv(x, weights["weight"], weights.get("bias"), stride, pads, dilation, op.groups)
+
+
+def _conv_transpose(op: Any, inputs: Sequence[Array], weights: Weights) -> Array:
+    x = inputs[0]
+    arguments = (op.stride, op.padding, op.output_padding, op.dilation)
+    stride, padding, extra, dilation = (spread(argument, x.ndim - 2) for argument in arguments)
+    return product.conv_transpose(
+        x, weights["weight"], weights.get("bias"), stride, padding, extra, dilation, op.groups
+    )
+
+
+def _attention(op: Any, inputs: Sequence[Array], weights: Weights) -> Array:
+    query, key, value = inputs if len(inputs) == 3 else (inputs[0],) * 3
+    matrices = weights["in_proj_weight"], weights["out_proj.weight"]
+    biases = weights.get("in_proj_bias"), weights.get("out_proj.bias")
+    return product.attention(query, key, value, op.num_heads, matrices, biases)
+
+
+def _windows(op: Any, x: Array) -> tuple[Shape, list[Window]]:
+    """How many positions a pooling states for each spatial axis, and its window there."""
+    shapes = (sample_shape(x),)
+    output = op.output(shapes)
+    return output[1:], op.windows(shapes, output)[0][1:]
+
+
+def _maxpool(op: Any, inputs: Sequence[Array], weights: Weights) -> Array:
+    positions, windows = _windows(op, inputs[0])
+    geometry = zip(*((w.kernel, w.stride, w.padding, w.dilation) for w in windows), strict=True)
+    return pool.maxpool(inputs[0], positions, *geometry)
+
+
+def _avgpool(op: Any, inputs: Sequence[Array], weights: Weights) -> Array:
+    positions, windows = _windows(op, inputs[0])
+    kernel, stride = zip(*((w.kernel, w.stride) for w in windows), strict=True)
+    pads = both_sides(op.padding, len(positions))
+    return pool.avgpool(inputs[0], positions, kernel, stride, pads, op.count_include_pad)
+
+
+def _batchnorm(op: Any, inputs: Sequence[Array], weights: Weights) -> Array:
+    affine = weights.get("weight"), weights.get("bias")
+    if not op.track_running_stats:
+        return norm.instance_norm(inputs[0], *affine, op.eps)
+    return norm.batchnorm(inputs[0], weights["running_mean"], weights["running_var"], *affine, op.eps)
+
+
+def _layernorm(op: Any, inputs: Sequence[Array], weights: Weights) -> Array:
+    x = inputs[0]
+    # What it reads whole are the axes that it normalises over.
+    reads = op.windows((sample_shape(x),), sample_shape(x))[0]
+    axes = [position for position, window in enumerate(reads, start=1) if window is None]
+    return norm.layernorm(x, axes, weights.get("weight"), weights.get("bias"), op.eps)
+
+
+def _layer_scale(op: Any, inputs: Sequence[Array], weights: Weights) -> Array:
+    x = inputs[0]
+    scaled: Array = np.moveaxis(np.moveaxis(x, axis(op.dim, x), -1) * weights["gamma"], -1, axis(op.dim, x))
+    return scaled
+
+
+def _pad(op: Any, inputs: Sequence[Array], weights: Weights) -> Array:
+    x = inputs[0]
+    channels, padding = both_sides((op.channels,), 1), both_sides(op.padding, x.ndim - 2)
+    return movement.pad(x, (*channels, *padding), op.mode)
+
+
+def _upsample(op: Any, inputs: Sequence[Array], weights: Weights) -> Array:
+    kernel = movement.upsample_nearest if op.mode == "nearest" else movement.upsample_linear
+    return kernel(inputs[0], op.output((sample_shape(inputs[0]),))[1:])
+
+
+def _reshaped(op: Any, inputs: Sequence[Array], weights: Weights) -> Array:
+    return movement.reshape(inputs[0], op.output((sample_shape(inputs[0]),)))
+
+
+def _on_values(unit: Unit) -> Rule:
+    return lambda op, inputs, weights: unit(op, inputs[0])
+
+
+UNITWISE: dict[str, Unit] = {
+    "relu": lambda op, x: unitwise.relu(x),
+    "relu6": lambda op, x: unitwise.relu6(x),
+    "leaky_relu": lambda op, x: unitwise.leaky_relu(x, op.negative_slope),
+    "sigmoid": lambda op, x: unitwise.sigmoid(x),
+    "tanh": lambda op, x: unitwise.tanh(x),
+    "gelu": lambda op, x: unitwise.gelu_tanh(x) if op.approximate == "tanh" else unitwise.gelu(x),
+    "silu": lambda op, x: unitwise.silu(x),
+    "hardsigmoid": lambda op, x: unitwise.hardsigmoid(x),
+    "hardswish": lambda op, x: unitwise.hardswish(x),
+    "dropout": lambda op, x: x,
+    "drop_path": lambda op, x: x,
+    "identity": lambda op, x: x,
+}
+"""Keyword → what happens to each value on its own, without weights."""
+
+RULES: dict[str, Rule] = {
+    "conv": _conv,
+    "conv_transpose": _conv_transpose,
+    "linear": lambda op, inputs, weights: product.linear(inputs[0], weights["weight"], weights.get("bias")),
+    "matmul": lambda op, inputs, weights: product.matmul(*inputs),
+    "multihead_attention": _attention,
+    "maxpool": _maxpool,
+    "avgpool": _avgpool,
+    "adaptive_maxpool": lambda op, inputs, weights: pool.adaptive_maxpool(inputs[0], _windows(op, inputs[0])[0]),
+    "adaptive_avgpool": lambda op, inputs, weights: pool.adaptive_avgpool(inputs[0], _windows(op, inputs[0])[0]),
+    "global_maxpool": lambda op, inputs, weights: pool.global_maxpool(inputs[0]),
+    "global_avgpool": lambda op, inputs, weights: pool.global_avgpool(inputs[0]),
+    "batchnorm": _batchnorm,
+    "layernorm": _layernorm,
+    "groupnorm": lambda op, inputs, weights: norm.groupnorm(
+        inputs[0], op.num_groups, weights.get("weight"), weights.get("bias"), op.eps
+    ),
+    "lrn": lambda op, inputs, weights: norm.lrn(inputs[0], op.size, op.alpha, op.beta, op.k),
+    "layer_scale": _layer_scale,
+    **{keyword: _on_values(unit) for keyword, unit in UNITWISE.items()},
+    "prelu": lambda op, inputs, weights: unitwise.prelu(inputs[0], weights["weight"]),
+    "softmax": lambda op, inputs, weights: unitwise.softmax(inputs[0], axis(op.dim, inputs[0])),
+    "add": lambda op, inputs, weights: movement.add(inputs),
+    "mul": lambda op, inputs, weights: movement.mul(inputs),
+    "mean": lambda op, inputs, weights: movement.mean(inputs),
+    "max": lambda op, inputs, weights: movement.largest(inputs),
+    "concat": lambda op, inputs, weights: movement.concat(inputs, axis(op.dim, inputs[0])),
+    "slice": lambda op, inputs, weights: movement.cut(inputs[0], axis(op.dim, inputs[0]), op.start, op.end, op.step),
+    "split": lambda op, inputs, weights: movement.split(inputs[0], op.chunks, op.index, axis(op.dim, inputs[0])),
+    "channel_shuffle": lambda op, inputs, weights: movement.channel_shuffle(inputs[0], op.groups),
+    "flatten": _reshaped,
+    "reshape": _reshaped,
+    "permute": lambda op, inputs, weights: movement.permute(inputs[0], op.dims),
+    "pad": _pad,
+    "upsample": _upsample,
+    "parameter": lambda op, inputs, weights: weights["weight"][None],
+}
+"""Keyword → rule, for every operator but `input`. A `parameter` is the same for every sample: its batch is 1."""
