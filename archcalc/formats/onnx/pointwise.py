@@ -1,0 +1,84 @@
+"""Activations, softmax, and element-wise joins."""
+
+from functools import reduce
+from typing import Any
+
+from archcalc.formats.onnx.layer import Layer
+from archcalc.ops.base import axis_of
+
+
+def relu(op: Any, layer: Layer) -> None:
+    layer.node("Relu", layer.inputs[0])
+
+
+def relu6(op: Any, layer: Layer) -> None:
+    layer.node("Clip", layer.inputs[0], layer.number(0.0), layer.number(6.0))
+
+
+def leaky_relu(op: Any, layer: Layer) -> None:
+    layer.node("LeakyRelu", layer.inputs[0], alpha=op.negative_slope)
+
+
+def prelu(op: Any, layer: Layer) -> None:
+    """One slope a channel has to be laid along the channels: ONNX stretches from the last axis."""
+    slope = layer.weight("weight")
+    if op.num_parameters > 1:
+        slope = layer.node("Reshape", slope, layer.whole(-1, *(1 for _ in range(layer.rank))))
+    layer.node("PRelu", layer.inputs[0], slope)
+
+
+def sigmoid(op: Any, layer: Layer) -> None:
+    layer.node("Sigmoid", layer.inputs[0])
+
+
+def tanh(op: Any, layer: Layer) -> None:
+    layer.node("Tanh", layer.inputs[0])
+
+
+def gelu(op: Any, layer: Layer) -> None:
+    layer.node("Gelu", layer.inputs[0], approximate=op.approximate)
+
+
+def silu(op: Any, layer: Layer) -> None:
+    layer.node("Mul", layer.inputs[0], layer.node("Sigmoid", layer.inputs[0]))
+
+
+def hardsigmoid(op: Any, layer: Layer) -> None:
+    layer.node("HardSigmoid", layer.inputs[0], alpha=1 / 6, beta=0.5)
+
+
+def hardswish(op: Any, layer: Layer) -> None:
+    layer.node("HardSwish", layer.inputs[0])
+
+
+def softmax(op: Any, layer: Layer) -> None:
+    layer.node("Softmax", layer.inputs[0], axis=1 + axis_of(op.dim, len(layer.shapes[0])))
+
+
+def identity(op: Any, layer: Layer) -> None:
+    """Dropout and drop-path too: at inference they do nothing."""
+    layer.node("Identity", layer.inputs[0])
+
+
+def add(op: Any, layer: Layer) -> None:
+    _in_turn("Add", layer)
+
+
+def mul(op: Any, layer: Layer) -> None:
+    _in_turn("Mul", layer)
+
+
+def mean(op: Any, layer: Layer) -> None:
+    layer.node("Mean", *layer.inputs)
+
+
+def largest(op: Any, layer: Layer) -> None:
+    layer.node("Max", *layer.inputs)
+
+
+def _in_turn(kind: str, layer: Layer) -> None:
+    """A node of two inputs for each input after the first."""
+    if len(layer.inputs) > 1:
+        reduce(lambda a, b: layer.node(kind, a, b), layer.inputs)
+    else:
+        layer.node("Identity", layer.inputs[0])
