@@ -23,10 +23,7 @@ def varied_weights(network: InferredGraph) -> dict[str, Array]:
     """
     rng = np.random.default_rng(2)
     weights = random_weights(network)
-    for name, array in weights.items():
-        last = name.rpartition(".")[2]
-        if last in ("bias", "in_proj_bias", "running_mean"):
-            array += rng.normal(0, 0.1, array.shape).astype(array.dtype)
-        elif array.ndim == 1:
-            array *= rng.uniform(0.7, 1.4, array.shape).astype(array.dtype)
+    for vector in (array for array in weights.values() if array.ndim == 1):
+        vector *= rng.uniform(0.8, 1.2, vector.shape)
+        vector += rng.uniform(0.0, 0.05, vector.shape)
     return weights

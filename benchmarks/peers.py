@@ -206,10 +206,13 @@ def _attention(op: Any, site: Site) -> Step:
 
 
 def _batchnorm(op: Any, site: Site) -> Step:
-    function, stored = _functional("batch_norm"), site.weights
+    stored = site.weights
     mean, variance, weight, bias = (stored.get(name) for name in ("running_mean", "running_var", "weight", "bias"))
-    own = not op.track_running_stats
-    return lambda x: function(x, mean, variance, weight, bias, own, 0.0, op.eps)
+    if not op.track_running_stats:  # the statistics of each sample, as if it were a batch
+        normalise = _functional("instance_norm")
+        return lambda x: normalise(x, weight=weight, bias=bias, eps=op.eps)
+    function = _functional("batch_norm")
+    return lambda x: function(x, mean, variance, weight, bias, False, 0.0, op.eps)
 
 
 def _layernorm(op: Any, site: Site) -> Step:
@@ -351,13 +354,11 @@ def _parameter(op: Any, site: Site) -> Step:
 
 def _pad(op: Any, site: Site) -> Step:
     function = _functional("pad")
-    pads = (*both_sides((op.channels,), 1), *both_sides(op.padding, site.rank))
-    crops = zip(site.shapes[0], pads, strict=True)
-    index = (slice(None), *(slice(max(0, -before), n - max(0, -after)) for n, (before, after) in crops))
-    added = [max(0, side) for pair in reversed(pads) for side in pair]
+    sides = (*both_sides((op.channels,), 1), *both_sides(op.padding, site.rank))
+    pads = [side for pair in reversed(sides) for side in pair]
     if op.mode != "constant":
-        added = added[:-2]  # only constants go around channels
-    return lambda x: function(x[index], added, op.mode)
+        pads = pads[:-2]  # only constants go around channels
+    return lambda x: function(x, pads, op.mode)
 
 
 def _upsample(op: Any, site: Site) -> Step:

@@ -1,11 +1,14 @@
 """What moves, selects, repeats or drops values, and interpolation."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from archcalc.formats.onnx.layer import Layer
 from archcalc.ops.base import axis_of, both_sides
 
 MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+END = 2**63 - 1
+"""Where a slice ends that goes to the end."""
 
 
 def concat(op: Any, layer: Layer) -> None:
@@ -14,8 +17,7 @@ def concat(op: Any, layer: Layer) -> None:
 
 def slice_(op: Any, layer: Layer) -> None:
     along = axis_of(op.dim, len(layer.shapes[0]))
-    end = layer.shapes[0][along] if op.end is None else op.end
-    _sliced(layer, along, op.start, end, op.step)
+    _sliced(layer, along, op.start, END if op.end is None else op.end, op.step)
 
 
 def split(op: Any, layer: Layer) -> None:
@@ -49,16 +51,22 @@ def parameter(op: Any, layer: Layer) -> None:
 
 
 def pad(op: Any, layer: Layer) -> None:
-    """Cropped first, as torch does: what is mirrored or repeated is what has been left."""
+    """A negative side crops: as in torch, `reflect` sees what is cropped on the other side, and `circular` does not."""
     pads = ((0, 0), *both_sides((op.channels,), 1), *both_sides(op.padding, layer.rank))
-    value = layer.inputs[0]
-    if any(side < 0 for sides in pads for side in sides):
-        sizes = (layer.batch, *layer.shapes[0])
-        starts = layer.whole(*(max(0, -before) for before, _ in pads))
-        ends = layer.whole(*(n - max(0, -after) for n, (_, after) in zip(sizes, pads, strict=True)))
-        value = layer.node("Slice", value, starts, ends)
-    added = [max(0, before) for before, _ in pads] + [max(0, after) for _, after in pads]
-    layer.node("Pad", value, layer.whole(*added), mode=MODES[op.mode])
+    added = layer.whole(*(max(0, before) for before, _ in pads), *(max(0, after) for _, after in pads))
+    if op.mode == "circular":
+        layer.node("Pad", _cropped(layer, layer.inputs[0], pads), added, mode=MODES[op.mode])
+    else:
+        _cropped(layer, layer.node("Pad", layer.inputs[0], added, mode=MODES[op.mode]), pads)
+
+
+def _cropped(layer: Layer, value: str, pads: Sequence[tuple[int, int]]) -> str:
+    """Without as many units as a negative side says, of each axis."""
+    if all(side >= 0 for sides in pads for side in sides):
+        return value
+    starts = layer.whole(*(max(0, -before) for before, _ in pads))
+    ends = layer.whole(*(after if after < 0 else END for _, after in pads))
+    return layer.node("Slice", value, starts, ends)
 
 
 def upsample(op: Any, layer: Layer) -> None:

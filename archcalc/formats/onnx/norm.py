@@ -19,10 +19,14 @@ def batchnorm(op: Any, layer: Layer) -> None:
 
 
 def _by_its_own_statistics(op: Any, layer: Layer) -> None:
-    """Each channel by the mean and the variance of the batch."""
-    axes = layer.whole(0, *range(2, 2 + layer.rank))
-    apart = layer.node("Sub", layer.inputs[0], layer.node("ReduceMean", layer.inputs[0], axes))
-    variance = layer.node("ReduceMean", layer.node("Mul", apart, apart), axes)
+    """Each channel of each sample by its mean and variance; InstanceNormalization wants spatial axes."""
+    axes = layer.whole(*range(2, 2 + layer.rank))
+
+    def mean(value: str) -> str:
+        return layer.node("ReduceMean", value, axes, noop_with_empty_axes=1)
+
+    apart = layer.node("Sub", layer.inputs[0], mean(layer.inputs[0]))
+    variance = mean(layer.node("Mul", apart, apart))
     deviation = layer.node("Sqrt", layer.node("Add", variance, layer.number(op.eps)))
     value = layer.node("Div", apart, deviation)
     if op.affine:
