@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from archcalc.cli.options import Output
-from archcalc.errors import Problem, UsageError, printable
 from archcalc.views.table import Table
 
 _ENDINGS = {".md": "markdown", ".tex": "latex", ".html": "html", ".htm": "html", ".csv": "csv", ".json": "json"}
@@ -30,7 +29,7 @@ def emit(table: Table, output: Output, document: Callable[[], dict[str, Any]]) -
     if kind == "table":
         from archcalc.render import terminal
 
-        terminal.render(table, sys.stdout, output.si, output.ascii or not _has_signs())
+        terminal.render(table, sys.stdout, output.si, output.ascii or not has_signs())
         return
     write(_text(table, kind, output, document), output)
 
@@ -55,7 +54,7 @@ def _text(table: Table, kind: str, output: Output, document: Callable[[], dict[s
 
 def write(text: str, output: Output) -> None:
     """Write text to stdout, or to a file: aside first and then renamed, so that it is whole or untouched."""
-    signless = output.path is None and not _has_signs()
+    signless = output.path is None and not has_signs()
     if output.ascii or signless:
         from archcalc.render.cells import ASCII
 
@@ -64,44 +63,15 @@ def write(text: str, output: Output) -> None:
     if output.path is None:
         click.echo(text, nl=False)
         return
+    from archcalc.files import write_whole
+
+    write_whole(output.path, lambda file: file.write(text.encode("utf-8")))
+
+
+def has_signs(signs: str = "×·−…") -> bool:
+    """Whether the terminal can show ×, · and −, or others."""
     try:
-        _write_file(text, output.path)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise UsageError(Problem(f"'{printable(output.path, 200)}' cannot be written: {reason}")) from None
-
-
-def _write_file(text: str, path: str) -> None:
-    if os.path.exists(path) and not os.path.isfile(path):
-        if os.path.isdir(path):
-            raise IsADirectoryError(21, "it is a directory")
-        with open(path, "w", encoding="utf-8") as device:  # /dev/stdout, a pipe: there is nothing to rename
-            device.write(text)
-        return
-    import tempfile
-
-    target = os.path.realpath(path)
-    handle, aside = tempfile.mkstemp(dir=os.path.dirname(target), prefix=f".{os.path.basename(target)}.")
-    try:
-        with open(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(aside, os.stat(target).st_mode & 0o7777 if os.path.exists(target) else 0o666 & ~_umask())
-        os.replace(aside, target)
-    except BaseException:
-        os.unlink(aside)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _has_signs() -> bool:
-    """Whether the terminal can show ×, · and −."""
-    try:
-        "×·−…".encode(sys.stdout.encoding or "ascii")
+        signs.encode(sys.stdout.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
         return False
     return True

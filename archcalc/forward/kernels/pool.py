@@ -21,7 +21,7 @@ def maxpool(
     """The maximum of each window: (N, C, *n) gives (N, C, *positions).
 
     The first window begins `before` units ahead of the map. What lies beyond the map, padding or the end of a last
-    window that hangs over (`ceil_mode`), is −∞: it is never the maximum, since every window meets the map.
+    window that hangs over (`ceil_mode`), is −∞, and so is the maximum of a dilated window that has no point on the map.
     """
     return reduce(np.maximum, _taps(x, positions, kernel, stride, before, dilation, -np.inf))
 
