@@ -17,6 +17,7 @@ from archcalc.cli.options import (
     rows_options,
 )
 from archcalc.cli.output import chosen_format, emit
+from archcalc.errors import Problem, UsageError
 from archcalc.views import reports
 from archcalc.views.layers import Choice
 from archcalc.views.table import Table
@@ -107,8 +108,42 @@ def memory(network: str, per_layer: bool, conventions: Conventions, rows: Rows, 
     _emit(table, analysis, output)
 
 
-@_command()
-def rf(network: str, conventions: Conventions, rows: Rows, output: Output) -> None:
-    """Receptive field, effective stride and effective padding of each layer."""
+@_command(
+    click.option(
+        "--effective", is_flag=True, help="How the paths to one unit are spread over the input, as a picture."
+    ),
+    click.option(
+        "--layer", metavar="NAME", help="With --effective: whose unit; default: the last with a place on the map."
+    ),
+    click.option(
+        "--unit", metavar="Y,X", help="With --effective: which unit of the layer's map; default: the central one."
+    ),
+)
+def rf(
+    network: str,
+    effective: bool,
+    layer: str | None,
+    unit: str | None,
+    conventions: Conventions,
+    rows: Rows,
+    output: Output,
+) -> None:
+    """Receptive field, effective stride and effective padding of each layer.
+
+    With --effective how much of what one unit sees comes from each pixel, by the number of paths: most meet in the
+    middle of the field. -o FILE.png writes the picture, -o FILE.npy the numbers, and so does --format json.
+    """
     analysis = analysis_of(network, conventions)
-    _emit(reports.fields(analysis, rows.columns, _choice(rows, output)), analysis, output)
+    if not effective:
+        if layer is not None or unit is not None:
+            asked = "--unit" if layer is None else "--layer"
+            raise UsageError(
+                Problem(f"{asked} asks for an effective receptive field", None, f"rf {network} --effective")
+            )
+        _emit(reports.fields(analysis, rows.columns, _choice(rows, output)), analysis, output)
+        return
+    if rows != Rows((), Choice()):
+        raise UsageError(Problem("--effective shows one layer: there are no rows or columns to choose"))
+    from archcalc.cli.effective import show
+
+    show(analysis, layer, unit, output)
