@@ -56,16 +56,15 @@ class Contender:
         self.seconds: list[float] = []
 
     @property
-    def missing(self) -> str | None:
-        """The package that it would need."""
-        return self.start.get("missing")
+    def absent(self) -> str | None:
+        """Why it takes no turns, if it does not."""
+        return self.start.get("absent")
 
     def ask(self, line: str) -> dict[str, Any]:
+        """Its answer to a line; one that fails has said why on standard error."""
         print(line, file=self.process.stdin, flush=True)
         answer = self.process.stdout.readline()
-        if not answer:
-            raise SystemExit(f"{self.kind} failed")
-        return json.loads(answer)
+        return json.loads(answer) if answer else {"absent": "it failed"}
 
     def take_turn(self) -> None:
         self.seconds.append(self.ask("run")["seconds"])
@@ -83,17 +82,19 @@ def measure(name: str, options: argparse.Namespace, folder: str) -> dict[str, An
     task = {"network": name, "batch": options.batch, "threads": options.threads}
     task |= {"folder": folder, "model": f"{folder}/model.onnx"}
     expected = result_of(Contender("reference", sys.executable, task, options.threads))
+    if expected is None:
+        raise SystemExit("without the plain kernels there is nothing to compare with")
     kinds = [kind for peer in options.peers for kind in PEERS[peer]]
     if "ort" in kinds:
         result_of(Contender("export", options.python, task))
     contenders = [Contender("ours", sys.executable, task), *(Contender(kind, options.python, task) for kind in kinds)]
-    present = [contender for contender in contenders if not contender.missing]
+    present = [contender for contender in contenders if not contender.absent]
     products = [Contender("matmul", sys.executable, task, threads) for threads in (1, options.threads)]
     for _ in range(options.repeat):
         for contender in (*present, *products):
             contender.take_turn()
     return {
-        "missing": {contender.kind: contender.missing for contender in contenders if contender.missing},
+        "absent": {contender.kind: contender.absent for contender in contenders if contender.absent},
         "rows": {contender.kind: summary(contender, expected) for contender in present},
         "rates": [2 * MATRIX**3 / summary(product)["seconds"] for product in products],
         "flops": 2 * count_operations(load(name).graph, options.batch).macs,
@@ -102,7 +103,7 @@ def measure(name: str, options: argparse.Namespace, folder: str) -> dict[str, An
 
 def result_of(contender: Contender) -> Any:
     """The output of a contender that takes no turns; None of one that cannot run."""
-    if contender.missing:
+    if contender.absent:
         return None
     contender.end()
     return np.load(contender.output)
@@ -180,8 +181,9 @@ def main() -> None:
     print_line("", [f"{kind}{unit}" for unit in (" MiB", " first", " s") for kind in ALL])
     for name, found in results.items():
         print_line(name, memories(found))
-    for kind, package in {item for found in results.values() for item in found["missing"].items()}:
-        print(f"{kind} is left out: there is no {package}")
+    for name, found in results.items():
+        for kind, why in found["absent"].items():
+            print(f"{name} without {kind}: {why}")
 
 
 if __name__ == "__main__":
