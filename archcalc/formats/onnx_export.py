@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from archcalc.errors import Problem, UsageError
+from archcalc.extras import need
 from archcalc.formats.onnx import RULES
 from archcalc.formats.onnx.layer import Layer
 from archcalc.graph import Node
@@ -38,13 +39,10 @@ def to_onnx(
     Raises UsageError where the package `onnx` is missing, where weights are missing or of other shapes, and where they
     are more than the 2 GiB that a model in one file can hold. Source: onnx.ai/onnx/operators.
     """
-    try:
-        import onnx
-        from onnx import helper, numpy_helper
-    except ImportError:
-        raise UsageError(
-            Problem("ONNX needs the package onnx, which is not installed", None, "pip install 'archcalc[onnx]'")
-        ) from None
+    need("onnx", "onnx", "onnx", "an ONNX model")
+    import onnx
+    from onnx import helper, numpy_helper
+
     newest = onnx.defs.onnx_opset_version()
     if not OLDEST_OPSET <= opset <= newest:
         raise UsageError(Problem(f"opset {opset} cannot be written", None, f"{OLDEST_OPSET} to {newest}"))
