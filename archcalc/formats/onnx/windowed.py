@@ -46,7 +46,7 @@ def conv_transpose(op: Any, layer: Layer) -> None:
         return
     axes = list(zip(padding, extra, strides, strict=True))
     rows = [ceil_div(max(0, more - after), stride) for (_, after), more, stride in axes]
-    room = layer.node("Pad", layer.inputs[0], layer.whole(*_flat([(0, 0), (0, 0), *((0, row) for row in rows)])))
+    room = layer.node("Pad", layer.inputs[0], _around(layer, [(0, row) for row in rows]))
     cropped = [
         (before, after - more + row * stride) for ((before, after), more, stride), row in zip(axes, rows, strict=True)
     ]
@@ -54,9 +54,13 @@ def conv_transpose(op: Any, layer: Layer) -> None:
 
 
 def maxpool(op: Any, layer: Layer) -> None:
-    windows = _windows(op, layer)
+    """Padding as large as the kernel, which dilation and ceil mode can need, is put around: runtimes refuse it."""
+    windows, value = _windows(op, layer), layer.inputs[0]
     pads = _reached(windows, both_sides(op.padding, layer.rank), layer)
-    layer.node("MaxPool", layer.inputs[0], **_geometry(windows), pads=_flat(pads))
+    if any(max(pad) >= window.kernel for window, pad in zip(windows, pads, strict=True)):
+        value = layer.node("Pad", value, _around(layer, pads), layer.number(-np.inf))
+        pads = [(0, 0)] * layer.rank
+    layer.node("MaxPool", value, **_geometry(windows), pads=_flat(pads))
 
 
 def avgpool(op: Any, layer: Layer) -> None:
@@ -71,8 +75,8 @@ def avgpool(op: Any, layer: Layer) -> None:
         include = int(op.count_include_pad)
         layer.node("AveragePool", layer.inputs[0], **geometry, pads=_flat(given), count_include_pad=include)
         return
-    pads = layer.whole(*_flat(((0, 0), (0, 0), *reached)))
-    means = layer.node("AveragePool", layer.node("Pad", layer.inputs[0], pads), **geometry)
+    around = layer.node("Pad", layer.inputs[0], _around(layer, reached))
+    means = layer.node("AveragePool", around, **geometry)
     axes = zip(windows, given, layer.shapes[0][1:], layer.output[1:], strict=True)
     counts = [_counts(window, pad, n, o, op.count_include_pad) for window, pad, n, o in axes]
     scale = product(window.kernel for window in windows) / reduce(np.multiply.outer, counts)
@@ -140,6 +144,11 @@ def _reached(windows: tuple[Window, ...], pads: Pads, layer: Layer) -> Pads:
         (before, max(after, (o - 1) * window.stride + window.span - n - before))
         for window, (before, after), n, o in axes
     )
+
+
+def _around(layer: Layer, pads: Pads) -> str:
+    """What a Pad puts around the spatial axes."""
+    return layer.whole(*_flat([(0, 0), (0, 0), *pads]))
 
 
 def _flat(pads: Pads) -> list[int]:
