@@ -1,0 +1,117 @@
+"""A network compiled once and run many times: at run time nothing is decided and (nearly) nothing allocated."""
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+from msgspec import Struct
+
+from archcalc.forward.plan.arena import Block, Layout, aligned, lay_out
+from archcalc.forward.plan.choose import Choice
+from archcalc.forward.plan.lower import Lowered, lower
+from archcalc.forward.plan.steps import Step, seen
+from archcalc.forward.plan.tiles import Array, Scratch
+from archcalc.forward.plan.workers import Phase, Team
+from archcalc.infer import InferredGraph
+
+
+class Bound(Struct, frozen=True):
+    """A step with its calls."""
+
+    step: Step
+    phases: tuple[Phase, ...]
+
+
+class Plan:
+    """A compiled network. Call it with samples (N, C, …); it returns the output as an array of its own."""
+
+    def __init__(self, network: InferredGraph, lowered: Lowered, batch: int, threads: int, dtype: np.dtype) -> None:
+        self.network, self.batch, self.threads, self.dtype = network, batch, threads, dtype
+        self._values, self._inputs = lowered.values, lowered.inputs
+        layout = _layout(lowered, dtype)
+        self._block = np.empty(layout.bytes, np.uint8)
+        self._memory = [
+            storage.constant
+            if storage.constant is not None
+            else self._block[offset : offset + _bytes(storage.shape, dtype)].view(dtype).reshape(storage.shape)
+            for storage, offset in zip(lowered.storages, layout.offsets, strict=True)
+        ]
+        trial = Scratch(threads)
+        for step in lowered.steps:
+            step.bind(self._memory, threads, trial)
+            trial.release()
+        own, shared = trial.needed
+        scratch = Scratch(threads, own, shared)
+        self.bound = []
+        for step in lowered.steps:
+            self.bound.append(Bound(step, tuple(step.bind(self._memory, threads, scratch))))
+            scratch.release()
+        self._phases = [phase for bound in self.bound for phase in bound.phases]
+        self._team = Team(threads)
+        self.activation_bytes, self.scratch_bytes = layout.bytes, own * threads + shared
+
+    def __call__(self, *samples: Array) -> Array:
+        self._load(samples)
+        self._team.run(self._phases)
+        return self.output(len(self.network.nodes) - 1)
+
+    def output(self, position: int) -> Array:
+        """The output of a node that was asked for, after a run."""
+        return np.array(seen(self._values[position], self._memory), order="C")
+
+    def timed(self, *samples: Array) -> tuple[Array, list[float]]:
+        """The output, and how many seconds each step took."""
+        self._load(samples)
+        seconds: list[float] = []
+        self._team.run(self._phases, seconds)
+        taken = iter(seconds)
+        return self.output(len(self.network.nodes) - 1), [
+            sum(next(taken) for _ in bound.phases) for bound in self.bound
+        ]
+
+    def _load(self, samples: Sequence[Array]) -> None:
+        for value, given in zip(self._inputs, samples, strict=True):
+            np.copyto(seen(value, self._memory), given)
+
+
+def compile_plan(
+    network: InferredGraph,
+    weights: Mapping[str, Array],
+    batch: int = 1,
+    threads: int = 2,
+    algorithm: Choice | None = None,
+    keep: Collection[str] = (),
+) -> Plan:
+    """A plan for a network with its weights and a batch size."""
+    index = network.graph.index()
+    lowered = lower(network, weights, batch, [index[name] for name in keep], algorithm)
+    dtype = next((array.dtype for array in weights.values()), np.dtype(np.float32))
+    return Plan(network, lowered, batch, threads, dtype)
+
+
+def _bytes(shape: Sequence[int], dtype: np.dtype) -> int:
+    return int(np.prod(shape)) * dtype.itemsize
+
+
+def _layout(lowered: Lowered, dtype: np.dtype) -> Layout:
+    """Where each storage lies: it is alive from the first step that writes it to the last that reads it."""
+    first, last = {}, {}
+    for time_, step in enumerate(lowered.steps):
+        first.setdefault(step.writes.storage, time_)
+        for value in (*step.reads, step.writes):
+            first.setdefault(value.storage, 0)
+            last[value.storage] = time_
+    for value in lowered.inputs:
+        first[value.storage] = 0
+    for value in lowered.values.values():
+        first.setdefault(value.storage, 0)
+        last[value.storage] = len(lowered.steps)
+    blocks = [
+        Block(
+            aligned(_bytes(storage.shape, dtype)) if storage.constant is None and index in last else 0,
+            first.get(index, 0),
+            last.get(index, 0),
+        )
+        for index, storage in enumerate(lowered.storages)
+    ]
+    return lay_out(blocks)
