@@ -64,7 +64,8 @@ def _checked(network: InferredGraph, x: Array | Sequence[Array]) -> Sequence[Arr
     arrays = [x] if isinstance(x, np.ndarray) else list(x)
     nodes = _inputs_of(network)
     if len(arrays) != len(nodes):
-        raise UsageError(Problem(f"{network.name} has {len(nodes)} inputs, and samples for {len(arrays)} came"))
+        inputs = "1 input" if len(nodes) == 1 else f"{len(nodes)} inputs"
+        raise UsageError(Problem(f"{network.name} has {inputs}, and samples for {len(arrays)} came"))
     problems = []
     for (position, node), array in zip(nodes.items(), arrays, strict=True):
         shape = network.shapes[position]

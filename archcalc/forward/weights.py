@@ -23,6 +23,8 @@ from archcalc.infer import InferredGraph
 from archcalc.numbers import product
 from archcalc.ops.base import Shape, Weight, show_shape
 
+_MOST_HINTS = 20
+
 
 def stored(network: InferredGraph) -> Iterator[tuple[str, int, Weight]]:
     """Name in the mapping, position of the node and stated weight, of all that is stored."""
@@ -119,12 +121,11 @@ def fit_weights(
             result[name] = fitted
             if reason:
                 problems.append(Problem(f"{source_name}: '{name}' {reason}"))
-    missing = [name for name in shapes if name not in arrays]
-    for name in arrays:
-        if name not in shapes:
-            shown = printable(name, 100)
-            hint = did_you_mean(name, missing or shapes) if len(problems) < MOST_PROBLEMS else ""
-            problems.append(Problem(f"{source_name}: {network.name} has no weight '{shown}'", None, hint))
+    missing, unknown = [name for name in shapes if name not in arrays], [name for name in arrays if name not in shapes]
+    for name in unknown:
+        # Where nothing fits, the file is for another network, and comparing thousands of names takes seconds.
+        hint = did_you_mean(name, missing or shapes) if len(unknown) <= _MOST_HINTS else ""
+        problems.append(Problem(f"{source_name}: {network.name} has no weight '{printable(name, 100)}'", None, hint))
     problems += [Problem(f"{source_name}: '{name}' {show_shape(shapes[name])} is missing") for name in missing]
     if len(problems) > MOST_PROBLEMS:
         more = Problem(f"{source_name}: and {len(problems) - MOST_PROBLEMS} more that do not fit {network.name}")
