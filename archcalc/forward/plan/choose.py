@@ -3,48 +3,62 @@
 from typing import Literal
 
 from archcalc.forward.plan.conv import Geometry
-from archcalc.forward.plan.winograd import fits
+from archcalc.forward.plan.winograd import F2, F4, Form, fits
 
 Choice = Literal["direct", "im2col", "winograd"]
+"""What may be asked for."""
 
-PASS = 16.0
-"""Multiply-adds of a matrix product in the time of one number in an element-wise pass, about (of one thread)."""
+Algorithm = Literal["direct", "depthwise", "im2col", "winograd_2x2", "winograd_4x4"]
+"""What is done."""
 
-UNPACK = 16.0
-"""Likewise for rearranging one weight."""
+FORMS: dict[str, Form] = {"winograd_2x2": F2, "winograd_4x4": F4}
+
+PASS = 12.0
+"""Multiply-adds of a matrix product in the time of one number of an element-wise pass, about."""
+
+READ = 8.0
+"""Likewise for bringing one weight into the cache."""
+
+PASSES = {"winograd_2x2": (4, 4), "winograd_4x4": (17, 13)}
+"""Element-wise passes of a transform along one axis, of inputs and of outputs."""
 
 
-def choose(geometry: Geometry, kernel: tuple[int, ...], output: tuple[int, ...], forced: Choice | None = None) -> str:
-    """`direct`, `depthwise`, `im2col` or `winograd`, by what each would take; what is forced, where it is defined.
+def choose(
+    geometry: Geometry, kernel: tuple[int, ...], output: tuple[int, ...], forced: Choice | None = None
+) -> Algorithm:
+    """The algorithm that should take the least time; the one that is forced, where it is defined.
 
     `kernel` is (filters, channels of a group, height, width), `output` (N, filters, …).
     """
     filters, channels, kh, kw = kernel
     depthwise = geometry.groups > 1 and channels == 1 and filters == geometry.groups
-    if forced == "winograd" and fits(geometry):
-        return "winograd"
-    if geometry.pointwise and geometry.groups == 1:
-        return "im2col" if forced == "im2col" else "direct"
-    if forced is not None and forced != "winograd":
-        return "depthwise" if depthwise and forced == "direct" else forced
+    costs: dict[Algorithm, float] = {}
+    if fits(geometry):
+        costs = {name: _winograd_cost(name, channels, output) for name in ("winograd_2x2", "winograd_4x4")}
+    if forced == "winograd" and costs:
+        return min(costs, key=costs.__getitem__)
+    if forced == "im2col":
+        return "im2col"
     if depthwise:
         return "depthwise"
-    if fits(geometry) and _winograd_cost(channels, output) < _im2col_cost(channels, output):
-        return "winograd"
-    return "im2col"
+    if forced == "direct" or (geometry.pointwise and geometry.groups == 1):
+        return "direct"
+    costs["im2col"] = _im2col_cost(kh * kw * channels, output)
+    return min(costs, key=costs.__getitem__)
 
 
-def _im2col_cost(channels: int, output: tuple[int, ...]) -> float:
+def _im2col_cost(deep: int, output: tuple[int, ...]) -> float:
     samples, filters, *sizes = output
     pixels = samples * sizes[0] * sizes[-1]
-    products = 9 * channels * filters
-    return pixels * products + UNPACK * products + PASS * pixels * 9 * channels / 2
+    # A copy runs twice as fast as a pass over two operands.
+    return pixels * deep * filters + READ * deep * filters + PASS / 2 * pixels * deep
 
 
-def _winograd_cost(channels: int, output: tuple[int, ...]) -> float:
-    """17 passes for the inputs and 13 for the outputs, on each axis; and four times the weights to rearrange."""
+def _winograd_cost(name: Algorithm, channels: int, output: tuple[int, ...]) -> float:
     samples, filters, *sizes = output
-    tiles = samples * -(-sizes[0] // 4) * -(-sizes[-1] // 4)
-    products = 36 * channels * filters
-    passes = channels * 17 * (4 + 6) + filters * 13 * (6 + 4)
-    return tiles * products + UNPACK * products + PASS * tiles * passes
+    size, reach = FORMS[name].size, FORMS[name].reach
+    tiles = samples * -(-sizes[0] // size) * -(-sizes[-1] // size)
+    of_inputs, of_outputs = PASSES[name]
+    numbers = channels * of_inputs * (size + reach) + filters * of_outputs * (reach + size)
+    weights = reach**2 * channels * filters
+    return tiles * weights + READ * weights + PASS * tiles * numbers

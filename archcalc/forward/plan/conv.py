@@ -13,16 +13,20 @@ from functools import partial
 from typing import Any, Literal
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, structs
 from numpy.lib.stride_tricks import as_strided
 
-from archcalc.forward.plan.tiles import TILE, Array, Constants, Epilogue, Limits, Scratch, finish, limit, matrix, over, pieces
+from archcalc.forward.plan.product import Packed, Product, multiply
+from archcalc.forward.plan.tiles import TILE, Array, Constants, Epilogue, Limits, Scratch, limit, matrix, over, pieces
 from archcalc.forward.plan.workers import Call, Phase
 
 Algorithm = Literal["direct", "im2col", "winograd"]
 
-FEW_PIXELS = 192
-"""Below as many rows, a matrix product spends more than a tenth of its time on rearranging the weights."""
+FEW_PIXELS = 64
+"""Pixels of a thread below which it is better to share out the filters: each weight is then read by one thread only."""
+
+MANY_PIXELS = 192
+"""Below as many pixels, a product of unblocked weights spends more than a tenth of its time on rearranging them."""
 
 PATCHES = 131_072
 """Values of the matrix that windows are copied into, unless that is too few pixels."""
@@ -64,59 +68,46 @@ def pixels_last(view: Array) -> Array:
     return view.transpose(0, 2, 3, 1)
 
 
-class Product:
-    """Products with one matrix of weights and what follows them, for tiles of pixels, on any of the filters."""
-
-    def __init__(self, weights: Array, epilogue: Epilogue, pixels: int) -> None:
-        self.weights, self.epilogue = weights, epilogue
-        self.constants = Constants(pixels)
-
-    def spare(self, scratch: Scratch, thread: int, pixels: int, filters: int, dtype: Any) -> Array | None:
-        """Memory as large as a tile, where the epilogue needs it."""
-        return scratch.own(thread, (pixels, filters), dtype) if self.epilogue.curve else None
-
-    def calls(
-        self, windows: Array, tile: Array, filters: range, residual: Array | None, spare: Array | None
-    ) -> list[Call]:
-        """`tile` (pixels × filters) becomes windows · weights and the epilogue."""
-        product = partial(np.matmul, windows, self.weights[:, filters.start : filters.stop], out=tile)
-        return [product, *self.finish(tile, filters, residual, spare)]
-
-    def finish(self, tile: Array, filters: range, residual: Array | None, spare: Array | None) -> list[Call]:
-        unused = tile if spare is None else spare[: len(tile)]
-        return finish(tile, self.epilogue, filters, self.constants, unused, residual)
+def pointwise(maps: Maps, weights: Packed, epilogue: Epilogue, threads: int, scratch: Scratch) -> list[Phase]:
+    """A 1×1 convolution of stride 1."""
+    return products(in_pixels(maps.source), maps, weights, epilogue, threads, scratch)
 
 
-def pointwise(maps: Maps, weights: Array, epilogue: Epilogue, threads: int, scratch: Scratch) -> list[Phase]:
-    """A 1×1 convolution of stride 1, or a linear layer: `weights` are channels × filters."""
-    source, target = matrix(maps.source), matrix(maps.target)
-    if source is None or target is None:
+def in_pixels(view: Array) -> Array:
+    """A map as pixels × channels."""
+    pixels = matrix(view)
+    if pixels is None:
         raise ValueError("a product needs channels last in memory")
-    return products(source, target, maps, weights, epilogue, threads, scratch)
+    return pixels
 
 
 def products(
-    source: Array, target: Array, maps: Maps, weights: Array, epilogue: Epilogue, threads: int, scratch: Scratch
+    source: Array, maps: Maps, weights: Packed, epilogue: Epilogue, threads: int, scratch: Scratch
 ) -> list[Phase]:
-    """`target` = `source` · `weights`, shared out by pixels, or by filters where there are few pixels."""
-    residual = None if maps.residual is None else matrix(maps.residual)
+    """The target of `maps` = `source` · weights, shared out by pixels, or by filters where there are few pixels."""
+    target = in_pixels(maps.target)
+    residual = None if maps.residual is None else in_pixels(maps.residual)
     pixels, filters = target.shape
-    if pixels < FEW_PIXELS * threads and filters >= 16 * threads:
+    few = FEW_PIXELS if weights.rows else MANY_PIXELS
+    if pixels < few * threads and filters >= 16 * threads:
         return _by_filters(source, target, residual, maps.limits, weights, epilogue, threads, scratch)
-    size = max(FEW_PIXELS, TILE // filters)
-    product = Product(weights, epilogue, size)
+    rows = weights.rows or MANY_PIXELS
+    size = rows * max(1, TILE // (filters * rows))
+    product = Product(weights, epilogue, min(size, pixels))
     phase: list[list[Call]] = []
     for thread, part in enumerate(over(pixels, threads)):
         calls: list[Call] = []
         limited = scratch.own(thread, (size, source.shape[1]), source.dtype) if not maps.limits.idle else None
         spare = product.spare(scratch, thread, size, filters, target.dtype)
-        for piece in pieces(part, size):
-            read, rows = source[piece.start : piece.stop], slice(piece.start, piece.stop)
+        for begin in range(part.start, part.stop, size):
+            here = slice(begin, min(begin + size, part.stop))
+            read = source[here]
             if limited is not None:
-                calls += limit(read, limited[: len(piece)], maps.limits, range(source.shape[1]), product.constants)
-                read = limited[: len(piece)]
-            rest = None if residual is None else residual[rows]
-            calls += product.calls(read, target[rows], range(filters), rest, spare)
+                inside = limited[: len(read)]
+                calls += limit(read, inside, maps.limits, range(source.shape[1]), product.constants)
+                read = inside
+            rest = None if residual is None else residual[here]
+            calls += product.calls(read, target[here], range(filters), rest, spare)
         phase.append(calls)
     return [tuple(phase)]
 
@@ -126,7 +117,7 @@ def _by_filters(
     target: Array,
     residual: Array | None,
     limits: Limits,
-    weights: Array,
+    weights: Packed,
     epilogue: Epilogue,
     threads: int,
     scratch: Scratch,
@@ -136,22 +127,20 @@ def _by_filters(
     product = Product(weights, epilogue, pixels)
     if not limits.idle:
         limited = scratch.shared(source.shape, source.dtype)
-        parts = over(pixels, threads)
-        phases.append(
-            tuple(
-                limit(
-                    source[p.start : p.stop], limited[p.start : p.stop], limits, range(source.shape[1]), product.constants
-                )
-                for p in parts
-            )
-        )
+        first = []
+        for part in over(pixels, threads):
+            here = slice(part.start, part.stop)
+            first.append(limit(source[here], limited[here], limits, range(source.shape[1]), product.constants))
+        phases.append(tuple(first))
         source = limited
     phase = []
-    for thread, part in enumerate(over(filters, threads)):
-        columns = slice(part.start, part.stop)
-        rest = None if residual is None else residual[:, columns]
+    width = weights.width if weights.rows else 1
+    for thread, blocks in enumerate(over(filters // width, threads)):
+        part = range(blocks.start * width, blocks.stop * width)
+        tile = target[:, part.start : part.stop]
+        rest = None if residual is None else residual[:, part.start : part.stop]
         spare = product.spare(scratch, thread, pixels, len(part), target.dtype)
-        phase.append(product.calls(source, target[:, columns], part, rest, spare) if part else [])
+        phase.append(product.calls(source, tile, part, rest, spare) if part else [])
     return [*phases, tuple(phase)]
 
 
@@ -231,14 +220,17 @@ def needed_rows(geometry: Geometry, rows: int) -> int:
     return (rows - 1) * geometry.stride[0] + geometry.dilation[0] * (geometry.kernel[0] - 1) + 1
 
 
-def im2col(maps: Maps, geometry: Geometry, weights: Array, epilogue: Epilogue, threads: int, scratch: Scratch) -> list[Phase]:
-    """Any convolution: `weights` are (groups, kernel height · kernel width · channels of a group, filters of a group)."""
+def im2col(
+    maps: Maps, geometry: Geometry, weights: Packed, epilogue: Epilogue, threads: int, scratch: Scratch
+) -> list[Phase]:
+    """Any convolution; a matrix of weights for each group, of kernel height · kernel width · its channels × its filters."""
     samples, filters, height, width = maps.target.shape
-    groups, deep, per_group = weights.shape
-    if groups == 1 and samples * height * width < FEW_PIXELS * threads and filters >= 16 * threads:
-        return _im2col_by_filters(maps, geometry, weights[0], epilogue, threads, scratch)
-    size = max(1, max(FEW_PIXELS, PATCHES // (groups * deep)) // width)
-    product = Product(weights if groups > 1 else weights[0], epilogue, size * width)
+    groups, _, deep, _ = weights.values.shape
+    few = FEW_PIXELS if weights.rows else MANY_PIXELS
+    if groups == 1 and samples * height * width < few * threads and filters >= 16 * threads:
+        return _im2col_by_filters(maps, geometry, weights, epilogue, threads, scratch)
+    size = max(1, max(weights.rows or MANY_PIXELS, PATCHES // (groups * deep)) // width)
+    product = Product(weights, epilogue, size * width)
     phase: list[list[Call]] = []
     target = pixels_last(maps.target)
     residual = None if maps.residual is None else pixels_last(maps.residual)
@@ -250,14 +242,16 @@ def im2col(maps: Maps, geometry: Geometry, weights: Array, epilogue: Epilogue, t
         for image, rows in share:
             for piece in pieces(rows, size):
                 count = len(piece)
-                loads, here = halo.load(image, piece.start * geometry.stride[0], needed_rows(geometry, count), product.constants)
+                first = piece.start * geometry.stride[0]
+                loads, here = halo.load(image, first, needed_rows(geometry, count), product.constants)
                 copied = patches[: count * width * groups * deep].reshape(groups, count, width, *geometry.kernel, -1)
-                windows = windows_of(here, geometry, count, width)
-                calls += loads
-                calls.append(partial(np.copyto, copied, np.moveaxis(by_groups(windows, groups), -2, 0)))
+                windows = by_groups(windows_of(here, geometry, count, width), groups)
+                calls += [*loads, partial(np.copyto, copied, np.moveaxis(windows, -2, 0))]
                 tile = as_matrix(target[image, piece.start : piece.stop])
                 rest = None if residual is None else as_matrix(residual[image, piece.start : piece.stop])
-                calls += _grouped(product, copied.reshape(groups, count * width, deep), tile, per_group, rest, spare)
+                made = by_groups(tile, groups).transpose(1, 0, 2)
+                calls += multiply(copied.reshape(groups, -1, deep), weights, range(filters // groups), made)
+                calls += product.finish(tile, range(filters), rest, spare)
         phase.append(calls)
     return [tuple(phase)]
 
@@ -277,26 +271,13 @@ def as_matrix(rows: Array) -> Array:
     return as_strided(rows, (rows.shape[0] * rows.shape[1], rows.shape[2]), (right, deep))
 
 
-def _grouped(
-    product: Product, windows: Array, tile: Array, per_group: int, rest: Array | None, spare: Array | None
-) -> list[Call]:
-    """The product of each group into its part of the tile, then the epilogue on the whole tile."""
-    groups, pixels, _ = windows.shape
-    out = as_strided(tile, (groups, pixels, per_group), (per_group * tile.itemsize, *tile.strides))
-    call: Call = (
-        partial(np.matmul, windows[0], product.weights, out=tile)
-        if groups == 1
-        else partial(np.matmul, windows, product.weights, out=out)
-    )
-    return [call, *product.finish(tile, range(tile.shape[1]), rest, spare)]
-
-
 def _im2col_by_filters(
-    maps: Maps, geometry: Geometry, weights: Array, epilogue: Epilogue, threads: int, scratch: Scratch
+    maps: Maps, geometry: Geometry, weights: Packed, epilogue: Epilogue, threads: int, scratch: Scratch
 ) -> list[Phase]:
     """Few pixels and many filters: all windows are copied first, then each thread computes some of the filters."""
     samples, _, height, width = maps.target.shape
-    patches = scratch.shared((samples, height, width, weights.shape[0]), maps.target.dtype)
+    deep = weights.values.shape[2]
+    patches = scratch.shared((samples, height, width, deep), maps.target.dtype)
     constants = Constants(1)
     copying: list[list[Call]] = []
     for thread, share in enumerate(rows_of(maps.target, threads)):
@@ -309,24 +290,23 @@ def _im2col_by_filters(
             copied = patches[image, rows.start : rows.stop].reshape(windows.shape)
             calls += [*loads, partial(np.copyto, copied, windows)]
         copying.append(calls)
-    source = patches.reshape(-1, weights.shape[0])
-    target = matrix(maps.target)
-    residual = None if maps.residual is None else matrix(maps.residual)
-    if target is None:
-        raise ValueError("a product needs channels last in memory")
-    return [tuple(copying), *_by_filters(source, target, residual, Limits(), weights, epilogue, threads, scratch)]
+    unlimited = structs.replace(maps, limits=Limits())
+    return [tuple(copying), *products(patches.reshape(-1, deep), unlimited, weights, epilogue, threads, scratch)]
 
 
 def taps(
     maps: Maps, geometry: Geometry, weights: Array, epilogue: Epilogue, threads: int, scratch: Scratch
 ) -> list[Phase]:
-    """The definition, taken at its word: a product for each point of the kernel, added up. `weights` as for im2col."""
+    """The definition, taken at its word: a product for each point of the kernel, added up.
+
+    `weights` are (groups, kernel height · kernel width · channels of a group, filters of a group).
+    """
     samples, filters, height, width = maps.target.shape
     groups, deep, per_group = weights.shape
     kh, kw = geometry.kernel
     points = weights.reshape(groups, kh, kw, deep // (kh * kw), per_group)
     size = max(1, TILE // (width * filters))
-    product = Product(weights, epilogue, size * width)
+    product = Product(Packed(points), epilogue, size * width)
     target = pixels_last(maps.target)
     residual = None if maps.residual is None else pixels_last(maps.residual)
     phase: list[list[Call]] = []

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
+from archcalc.forward.plan.choose import FORMS, Algorithm
 from archcalc.forward.plan.conv import Geometry, Maps, im2col, pointwise, taps
 from archcalc.forward.plan.depthwise import depthwise
+from archcalc.forward.plan.product import Packed, pack
 from archcalc.forward.plan.steps import Memory, as_map, seen
 from archcalc.forward.plan.tiles import Array, Epilogue, Scratch
 from archcalc.forward.plan.values import Value
@@ -18,22 +20,25 @@ from archcalc.forward.plan.workers import Phase
 class Convolution(Struct, frozen=True):
     """What is known of a convolution before it has memory; `beyond` is the number that padding holds, a channel each."""
 
-    algorithm: str
+    algorithm: Algorithm
     geometry: Geometry
-    weights: Array
+    weights: Packed
     epilogue: Epilogue
     beyond: Array | None
 
 
-def prepare(algorithm: str, kernel: Array, groups: int, dtype: Any) -> Array:
-    """A kernel (filters, channels of a group, height, width) as its algorithm reads it."""
+def prepare(algorithm: Algorithm, kernel: Array, groups: int, dtype: Any, blocks: bool) -> Packed:
+    """A kernel (filters, channels of a group, height, width) as its algorithm reads it, in `blocks` where they pay."""
     filters, channels, kh, kw = kernel.shape
     if algorithm == "depthwise":
-        return np.ascontiguousarray(kernel[:, 0].transpose(1, 2, 0), dtype)
-    if algorithm == "winograd":
-        return transform_weights(kernel.transpose(2, 3, 1, 0), dtype)
+        return Packed(np.ascontiguousarray(kernel[:, 0].transpose(1, 2, 0), dtype))
+    if algorithm in FORMS:
+        return pack(transform_weights(kernel.transpose(2, 3, 1, 0), FORMS[algorithm]).astype(dtype), blocks)
     split = kernel.reshape(groups, filters // groups, channels, kh, kw).transpose(0, 3, 4, 2, 1)
-    return np.ascontiguousarray(split.reshape(groups, kh * kw * channels, filters // groups), dtype)
+    matrices = split.reshape(groups, kh * kw * channels, filters // groups).astype(dtype)
+    if algorithm == "direct" and (kh, kw) != (1, 1):
+        return Packed(matrices)
+    return pack(matrices, blocks)
 
 
 def bind_convolution(
@@ -45,17 +50,18 @@ def bind_convolution(
     threads: int,
     scratch: Scratch,
 ) -> list[Phase]:
+    """The calls of a convolution on its maps."""
     dtype = memory[target.storage].dtype
     rest = None if residual is None else as_map(seen(residual, memory))
     beyond = None if convolution.beyond is None else convolution.beyond.astype(dtype)
     maps = Maps(as_map(seen(source, memory)), as_map(seen(target, memory)), rest, source.limits, beyond)
     geometry, weights, epilogue = convolution.geometry, convolution.weights, convolution.epilogue
     if convolution.algorithm == "depthwise":
-        return depthwise(maps, geometry, weights, epilogue, threads, scratch)
-    if convolution.algorithm == "winograd":
-        return winograd(maps, geometry, weights, epilogue, threads, scratch)
-    if convolution.algorithm == "direct" and geometry.pointwise:
-        return pointwise(maps, weights[0], epilogue, threads, scratch)
-    if convolution.algorithm == "direct":
-        return taps(maps, geometry, weights, epilogue, threads, scratch)
-    return im2col(maps, geometry, weights, epilogue, threads, scratch)
+        return depthwise(maps, geometry, weights.values, epilogue, threads, scratch)
+    if convolution.algorithm in FORMS:
+        return winograd(maps, geometry, weights, FORMS[convolution.algorithm], epilogue, threads, scratch)
+    if convolution.algorithm == "im2col":
+        return im2col(maps, geometry, weights, epilogue, threads, scratch)
+    if geometry.pointwise and geometry.groups == 1:
+        return pointwise(maps, weights, epilogue, threads, scratch)
+    return taps(maps, geometry, weights.values, epilogue, threads, scratch)

@@ -13,6 +13,7 @@ from archcalc.forward.plan.conv import Geometry
 from archcalc.forward.plan.convolve import Convolution, bind_convolution, prepare
 from archcalc.forward.plan.fuse import CURVES, LIMITING, PASSING, Chain, chain_from, consumers_of
 from archcalc.forward.plan.pool import pool, window_counts
+from archcalc.forward.plan.product import blocks_pay
 from archcalc.forward.plan.steps import Bind, Memory, Step, as_map
 from archcalc.forward.plan.tiles import Array, Epilogue, Limits, Scratch
 from archcalc.forward.plan.values import Affine, Storage, Value, limits_before, side_by_side
@@ -72,6 +73,7 @@ class _Lowering:
         self.network, self.weights, self.batch, self.kept, self.algorithm = network, weights, batch, kept, algorithm
         self.consumers = consumers_of(network)
         self.dtype = next((array.dtype for array in weights.values()), np.dtype(np.float32))
+        self.blocks = blocks_pay(self.dtype)
         self.values: dict[int, Value] = {}
         self.storages: list[Storage] = []
         self.steps: list[Step] = []
@@ -378,7 +380,7 @@ class _Lowering:
         geometry = geometry_of(op, self.network.shapes[self.inputs(position)[0]])
         target = self.target(chain.last, left)
         algorithm = choose(geometry, kernel.shape, self.shape(position), self.algorithm)
-        packed = prepare(algorithm, kernel, op.groups, self.dtype)
+        packed = prepare(algorithm, kernel, op.groups, self.dtype, self.blocks)
         convolution = Convolution(algorithm, geometry, packed, epilogue, beyond)
         reads = (source,) if residual is None else (source, residual)
         bind = partial(bind_convolution, convolution, source, residual, target)

@@ -1,0 +1,140 @@
+"""Matrix products of pixels × channels with channels × filters, and what is done to each tile of the result.
+
+Before it multiplies, BLAS rearranges both matrices; for few pixels that takes as long as the multiplications. Where
+OpenBLAS has kernels for small matrices it leaves that out up to a certain size, so weights are stored as blocks of some
+filters, small enough for it, and one numpy call multiplies a tile of pixels with all blocks. Whether that pays is
+measured, not known: see `blocks_pay`.
+"""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+from numpy.lib.stride_tricks import as_strided
+from threadpoolctl import threadpool_limits
+
+from archcalc.forward.plan.tiles import Array, Constants, Epilogue, Scratch, finish
+from archcalc.forward.plan.workers import Call
+
+SMALL = 1_000_000
+"""Multiplications up to which OpenBLAS takes matrices as they are (100³)."""
+
+WIDTHS = (64, 32, 96, 48, 128, 80, 72, 40, 112, 120, 24, 16)
+"""Filters of a block, best first; a number of filters that none of them divides is a block of its own, if it is small."""
+
+FEWEST_ROWS = 12
+"""A block product of fewer pixels spends its time on reading weights."""
+
+
+class Packed(Struct, frozen=True):
+    """Weights as blocks (matrices, blocks, channels, filters of a block); `rows` pixels of a product at a time.
+
+    One block and no `rows`: a product as it is.
+    """
+
+    values: Array
+    rows: int | None = None
+
+    @property
+    def width(self) -> int:
+        return int(self.values.shape[3])
+
+    @property
+    def filters(self) -> int:
+        return int(self.values.shape[1] * self.values.shape[3])
+
+
+def pack(weights: Array, blocks: bool) -> Packed:
+    """(matrices, channels, filters) in blocks, where they are wanted and some width suits."""
+    matrices, deep, filters = weights.shape
+    if blocks:
+        for width in (*WIDTHS, filters):
+            rows = SMALL // (deep * width)
+            if filters % width == 0 and rows >= FEWEST_ROWS and width <= WIDTHS[4]:
+                split = weights.reshape(matrices, deep, filters // width, width).transpose(0, 2, 1, 3)
+                return Packed(np.ascontiguousarray(split), rows)
+    return Packed(np.ascontiguousarray(weights[:, None]))
+
+
+def multiply(read: Array, packed: Packed, filters: range, out: Array) -> list[Call]:
+    """out = read · weights for some filters, all of whole blocks.
+
+    `read` is (matrices, pixels, channels) and `out` (matrices, pixels, those filters), each with its last axis in one
+    piece.
+    """
+    if packed.rows is None:
+        weights = packed.values[:, 0, :, filters.start : filters.stop]
+        if len(weights) == 1:
+            return [partial(np.matmul, read[0], weights[0], out=out[0])]
+        return [partial(np.matmul, read, weights, out=out)]
+    width, rows = packed.width, packed.rows
+    weights = packed.values[:, None, filters.start // width : filters.stop // width]
+    pixels = read.shape[1]
+    whole = pixels // rows * rows
+    calls = []
+    for begin, count, size in ((0, whole // rows, rows), (whole, 1, pixels - whole)):
+        if count and size:
+            calls.append(_blocks(read[:, begin:], weights, out[:, begin:], count, size))
+    return calls
+
+
+def _blocks(read: Array, weights: Array, out: Array, count: int, size: int) -> Call:
+    """`count` groups of `size` pixels, each times every block."""
+    matrices, _, blocks, deep, width = weights.shape
+    far, down, right = read.strides
+    left = as_strided(read, (matrices, count, 1, size, deep), (far, down * size, 0, down, right))
+    far, down, right = out.strides
+    into = as_strided(
+        out, (matrices, count, blocks, size, width), (far, down * size, right * width, down, right)
+    )
+    return partial(np.matmul, left, weights, out=into)
+
+
+class Product:
+    """Products with one set of weights and the epilogue that follows, for tiles of pixels, on any of the filters."""
+
+    def __init__(self, packed: Packed, epilogue: Epilogue, pixels: int) -> None:
+        self.packed, self.epilogue = packed, epilogue
+        self.constants = Constants(pixels)
+
+    def spare(self, scratch: Scratch, thread: int, pixels: int, filters: int, dtype: Any) -> Array | None:
+        """Memory as large as a tile, where the epilogue needs it."""
+        return scratch.own(thread, (pixels, filters), dtype) if self.epilogue.curve else None
+
+    def calls(
+        self, read: Array, tile: Array, filters: range, residual: Array | None, spare: Array | None
+    ) -> list[Call]:
+        """`tile` (pixels × filters) becomes read · weights and the epilogue."""
+        return [*multiply(read[None], self.packed, filters, tile[None]), *self.finish(tile, filters, residual, spare)]
+
+    def finish(self, tile: Array, filters: range, residual: Array | None, spare: Array | None) -> list[Call]:
+        unused = tile if spare is None else spare[: len(tile)]
+        return finish(tile, self.epilogue, filters, self.constants, unused, residual)
+
+
+def blocks_pay(dtype: Any) -> bool:
+    """Whether small products of blocks are faster here than one product, measured in a few milliseconds.
+
+    They are where OpenBLAS has kernels for small matrices (AVX-512, SVE): nearly twice as fast for 49 pixels. Elsewhere
+    they are a little slower, and another BLAS may have other limits.
+    """
+    pixels, deep, filters = 49, 512, 256
+    read, out = np.ones((1, pixels, deep), dtype), np.empty((1, pixels, filters), dtype)
+    weights = np.ones((1, deep, filters), dtype)
+    with threadpool_limits(1, user_api="blas"):
+        one, many = (_seconds(multiply(read, pack(weights, blocks), range(filters), out)) for blocks in (False, True))
+    return many < 0.9 * one
+
+
+def _seconds(calls: list[Callable[[], Any]]) -> float:
+    """The shortest of several runs."""
+    taken = []
+    for _ in range(12):
+        began = time.perf_counter()
+        for call in calls:
+            call()
+        taken.append(time.perf_counter() - began)
+    return min(taken)
