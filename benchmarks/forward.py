@@ -167,7 +167,8 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     options = arguments()
     compileall.compile_dir(HERE.parent / "archcalc", quiet=1)
-    print(f"batch {options.batch}, {options.threads} threads, medians of {options.repeat} turns")
+    load_average = f"{os.getloadavg()[0]:.1f} processes at work before"
+    print(f"batch {options.batch}, {options.threads} threads, medians of {options.repeat} turns, {load_average}")
     rates = ["of peak", "GF/s 1", f"GF/s {options.threads}"]
     print_line("", [*(f"{kind} ms" for kind in ALL), "/torch", "/ort", *rates, "error", "of peers"])
     results = {}
