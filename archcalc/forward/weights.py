@@ -7,6 +7,7 @@ shapes that operators state. A node that shares another's weights has no entries
 import math
 import os
 import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -185,7 +186,8 @@ def _arrays(file: IO[bytes], shown: str) -> dict[str, Array]:
     result: dict[str, Array] = {}
     name = ""
     try:
-        with np.load(file, allow_pickle=False) as archive:
+        with warnings.catch_warnings(), np.load(file, allow_pickle=False) as archive:
+            warnings.simplefilter("ignore", UserWarning)  # that a file was written by Python 2
             for name in archive.files:
                 array = archive[name]
                 if not isinstance(array, np.ndarray):

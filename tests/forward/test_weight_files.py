@@ -160,6 +160,31 @@ def test_an_array_that_claims_to_be_huge(path: Path) -> None:
 HEADER = b"\x93NUMPY\x01\x00v\x00{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }".ljust(127) + b"\n"
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"'<f4'", b"'<,4'"),  # numpy's reader fails with a SyntaxError here
+        (b" 'shape'", b"b'shape'"),  # a TypeError
+        (b"'shape':", b"'shape'}"),  # a TokenError
+        (b"(2,)", b"(9,)"),
+        (b"(2,)", b"(-2)"),
+        (b"'<f4'", b"'|O' "),
+    ],
+)
+def test_headers_that_are_damaged(before: bytes, after: bytes, path: Path) -> None:
+    """Whichever way numpy's reader fails, there is a line, and the array is named."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.weight.npy", HEADER.replace(before, after) + np.ones(2, "float32").tobytes())
+    assert message(path).startswith("'F': 'a.weight' in it cannot be loaded: ")
+
+
+def test_a_header_of_python_2(path: Path) -> None:
+    """Has long integers, and is read without a warning."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.weight.npy", HEADER.replace(b"(2,), ", b"(2L,),") + np.ones(2, "float32").tobytes())
+    np.testing.assert_array_equal(load_weights(path)["a.weight"], [1, 1])
+
+
 @given(st.lists(st.tuples(st.integers(0, 130), st.sampled_from(b"0-1e'(){}[],:<f\n\x00\xff")), min_size=1, max_size=4))
 def test_any_header(tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, int]]) -> None:
     """Whatever numpy's reader makes of a damaged one, it is an array or a line."""
