@@ -1,9 +1,9 @@
 """How large the values of a freshly initialised network are: mean and mean square of each output, as predicted.
 
-With weights of variance 2/fan_in, a convolution or linear layer gives 2·E[x²]; an activation what it makes of normally
-distributed values (a ReLU of mean 0 one half: He et al. 2015, Delving Deep into Rectifiers, section 2.2); a sum adds
-means and variances, a normalisation resets both. Units are taken for independent, and zeros beyond edges for values
-like others; a prediction is right within a small factor, which is all that it is for.
+With weights of variance 2/fan_in, a convolution or linear layer gives 2·E[x²], less what its windows read beyond the
+map; an activation what it makes of normally distributed values (a ReLU of mean 0 one half: He et al. 2015, Delving Deep
+into Rectifiers, section 2.2); a sum adds means and variances, a normalisation resets both. Units are taken for
+independent, and pooling for choosing among them: a prediction is right within a factor, which is all that it is for.
 """
 
 import math
@@ -14,8 +14,8 @@ import numpy as np
 
 from archcalc.forward.rules import UNITWISE
 from archcalc.infer import InferredGraph
-from archcalc.numbers import product
-from archcalc.ops.base import Shapes, axis_of
+from archcalc.numbers import ceil_div, product
+from archcalc.ops.base import Shapes, Window, axis_of
 
 
 class Moments(NamedTuple):
@@ -50,6 +50,24 @@ def predict(network: InferredGraph) -> list[Moments]:
 
 def _multiplied(op: Any, given: Given, shapes: Shapes) -> Moments:
     return Moments(0.0, 2 * given[0].square)
+
+
+def _convolved(op: Any, given: Given, shapes: Shapes) -> Moments:
+    """By its taps that lie on the map; the others read zeros."""
+    output = op.output(shapes)
+    axes = zip(shapes[0][1:], output[1:], op.windows(shapes, output)[0][1:], strict=True)
+    share = math.prod(_taps_on_the_map(n, count, window) / (count * window.kernel) for n, count, window in axes)
+    return Moments(0.0, 2 * given[0].square * share)
+
+
+def _taps_on_the_map(n: int, positions: int, window: Window) -> int:
+    """How many points of all windows of an axis are units of it: 0 ≤ u·stride + tap·dilation − padding < n."""
+    inside = 0
+    for tap in range(window.kernel):
+        offset = tap * window.dilation - window.padding
+        first, last = ceil_div(-offset, window.stride), (n - 1 - offset) // window.stride
+        inside += max(0, min(last, positions - 1) - max(first, 0) + 1)
+    return inside
 
 
 def _attended(op: Any, given: Given, shapes: Shapes) -> Moments:
@@ -139,7 +157,7 @@ def _padded(op: Any, given: Given, shapes: Shapes) -> Moments:
 PREDICTIONS: dict[str, Prediction] = {
     "input": lambda op, given, shapes: STANDARD,
     "parameter": lambda op, given, shapes: Moments(0.0, PARAMETER_BOUND**2 / 3),
-    "conv": _multiplied,
+    "conv": _convolved,
     "conv_transpose": _multiplied,
     "linear": _multiplied,
     "matmul": _matmul,

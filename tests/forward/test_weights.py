@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from hypothesis import given
+from ops.cases import Sample
 
 from archcalc import ops
 from archcalc.errors import MOST_PROBLEMS, UsageError
@@ -19,6 +21,9 @@ from archcalc.infer import InferredGraph, infer
 from archcalc.network import load, loads
 from archcalc.ops.base import Op, Shape
 from archcalc.spec import zoo
+
+from .compute import compute
+from .strategies import convolutions
 
 SMALL = """
 archcalc: 1
@@ -74,7 +79,7 @@ def test_the_bits_are_these() -> None:
     assert hashlib.sha256(drawn).hexdigest() == "e8e8e474932a66862bb81cec805b376854c572dce53f2370bef44e397c926eab"
     weights = random_weights(load("resnet20_cifar").graph)
     variances = [array[0] for name, array in weights.items() if name.endswith("conv1.batchnorm.running_var")]
-    assert variances == [1, 2.25, 3.609375, 5.03125, 3.546875, 4.90625, 6.34375, 4.15625, 5.5]
+    assert variances == [0.95703125, 2.15625, 3.453125, 4.8125, 3.265625, 4.5, 5.8125, 3.5, 4.625]
 
 
 def test_a_layer_has_its_numbers_for_itself(small: InferredGraph) -> None:
@@ -177,6 +182,8 @@ def test_learned_parameters_begin_small() -> None:
         (ops.Identity(), [Moments(2, 13)], Moments(2, 13)),
         (ops.HardSigmoid(), [Moments(0, 0.01)], Moments(0.5, 0.25 + 0.01 / 36)),
         (ops.Conv(3, 3), [Moments(1, 5)], Moments(0, 10)),
+        (ops.Conv(3, 3, padding=1), [Moments(1, 5)], Moments(0, 10 * (13 / 15) ** 2)),
+        (ops.Conv(3, (1, 2), (1, 3), ((0, 0), (2, 3)), (1, 4)), [Moments(1, 5)], Moments(0, 10 * 2 / 4)),
         (ops.Add(), [Moments(1, 2), Moments(3, 10)], Moments(4, 18)),
         (ops.Mean(), [Moments(1, 2), Moments(3, 10)], Moments(2, 4.5)),
         (ops.Mul(), [Moments(1, 2), Moments(3, 10)], Moments(3, 20)),
@@ -193,6 +200,18 @@ def test_predictions(op: Op, given: list[Moments], expected: Moments) -> None:
     """Of mean and mean square, on maps of 4 channels."""
     predicted = PREDICTIONS[op.keyword](op, given, ((4, 5, 5),) * len(given))
     assert predicted == pytest.approx(expected, rel=1e-3)
+
+
+@given(convolutions())
+def test_zeros_around_a_map_are_not_counted(case: Sample) -> None:
+    """On a map of ones, with weights of ones, what is summed up are the taps on the map."""
+    weight, *_ = case.op.weights(case.inputs)
+    inputs, weights = (
+        [np.ones((1, *case.inputs[0]))],
+        {"weight": np.ones(weight.shape), "bias": np.zeros(weight.shape[0])},
+    )
+    share = compute(case.op, inputs, weights).mean() / math.prod(weight.shape[1:])
+    assert PREDICTIONS["conv"](case.op, [STANDARD], case.inputs).square == pytest.approx(2 * share)
 
 
 def test_parts_of_a_concatenation_count_by_their_size() -> None:
