@@ -73,8 +73,28 @@ class Published(Struct, frozen=True):
     span: Span | None = None
 
 
+class Preprocess(Struct, frozen=True):
+    """How an image becomes the input of a network, in this order.
+
+    In shades of grey (`mode` L) or colours (RGB); `invert` takes each value from 255, for dark ink on light paper; the
+    shorter side resized to `resize`, or both to (height, width); the middle `crop` of it; divided by `divide`; less
+    `mean`, divided by `std`, a number a channel each.
+    """
+
+    mode: str
+    invert: bool
+    resize: int | tuple[int, int] | None
+    crop: int | tuple[int, int] | None
+    divide: float
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
 class Spec(Struct, frozen=True):
-    """What a file says, with what it extends already taken in."""
+    """What a file says, with what it extends already taken in.
+
+    `weights` is the path of a file; `labels` are what the outputs are called, or the path of a file that says so.
+    """
 
     source: Source
     name: str
@@ -89,6 +109,9 @@ class Spec(Struct, frozen=True):
     published: tuple[Published, ...] = ()
     alternatives: dict[str, tuple[Tree, ...]] = {}
     notes: str = ""
+    weights: str = ""
+    preprocess: Preprocess | None = None
+    labels: tuple[str, ...] | str = ()
 
 
 class Text(Struct, frozen=True):

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from archcalc.errors import Problem, Problems, Source, Span, SpecError, did_you_mean, printable
 from archcalc.spec.expressions import as_expression
 from archcalc.spec.model import Block, Branch, Call, Published, Repeat, Spec, Step, Text
+from archcalc.spec.running import read_labels, read_preprocess, read_weights
 from archcalc.spec.tree import Mapping, Scalar, Sequence, Tree, describe, plain
 
 VERSION = 1
@@ -26,6 +27,9 @@ TOP_LEVEL = (
     "vars",
     "alternatives",
     "published",
+    "weights",
+    "preprocess",
+    "labels",
     "blocks",
     "layers",
 )
@@ -80,7 +84,8 @@ def read_spec(text: Text, base: Spec | None) -> tuple[Spec, Problems]:
     """The Spec of a file over the one it extends.
 
     `vars` and `blocks` are joined name by name; `input`, `layers`, `family` and `paper` are taken over unless written
-    anew, a `title` unless there is one or a name; `published` is not taken over, since it speaks of one network.
+    anew, a `title` unless there is one or a name; `published` and `weights` are not taken over, since they speak of one
+    network. `labels` are, and so is `preprocess` unless there is another `input`.
     """
     problems = Problems()
     variables, spans = _variables(text, base, problems)
@@ -110,6 +115,10 @@ def read_spec(text: Text, base: Spec | None) -> tuple[Spec, Problems]:
         _published(text.entries.get("published"), problems),
         _alternatives(text.entries.get("alternatives"), variables, base, problems),
         text.scalar("notes"),
+        read_weights(text.entries.get("weights"), text.source, problems),
+        read_preprocess(text.entries.get("preprocess"), problems)
+        or (base.preprocess if base and "input" not in text.entries else None),
+        read_labels(text.entries.get("labels"), text.source, problems) or (base.labels if base else ()),
     )
     return spec, problems
 

@@ -115,6 +115,16 @@ def parse(source: Source) -> tuple[Spec, Problems]:
     return spec, problems
 
 
+def labels_of(spec: Spec) -> tuple[str, ...]:
+    """What the outputs of a network are called, in their order; nothing where nobody says so.
+
+    A file of labels has one a line. Raises UsageError where it cannot be read.
+    """
+    if isinstance(spec.labels, tuple):
+        return spec.labels
+    return tuple(_decode(spec.labels, _read(spec.labels)).splitlines())
+
+
 def _extended(text: Text, base: str, seen: list[str]) -> Source:
     span = text.entries["extends"].span
     if base in ("", "-"):

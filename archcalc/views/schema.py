@@ -6,6 +6,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from archcalc.builder.arguments import arguments_of
 from archcalc.ops import OPS
 from archcalc.ops.base import Op
+from archcalc.spec.running import CHANNELS, MAX_SIDE
 from archcalc.spec.schema import METRICS, PAPER, VERDICTS, VERSION
 
 _EXPRESSION = {"type": "string", "pattern": "^=", "description": "an expression over vars, arguments and indices"}
@@ -30,6 +31,9 @@ def spec_schema() -> dict[str, Any]:
             "vars": {"type": "object"},
             "alternatives": {"type": "object", "additionalProperties": {"type": "array"}},
             "published": {"type": "array", "items": {"$ref": "#/$defs/published"}},
+            "weights": {"type": "string", "pattern": "\\.npz$", "description": "a file, from this one's folder"},
+            "preprocess": {"$ref": "#/$defs/preprocess"},
+            "labels": {"anyOf": [text, {"type": "array", "items": text, "minItems": 1}]},
             "blocks": {"type": "object", "additionalProperties": {"$ref": "#/$defs/block"}},
             "layers": steps,
         },
@@ -48,6 +52,7 @@ def spec_schema() -> dict[str, Any]:
                     "expect": {"enum": list(VERDICTS)},
                 },
             },
+            "preprocess": _preprocess(),
             "block": {
                 "type": "object",
                 "required": ["layers"],
@@ -71,6 +76,23 @@ def spec_schema() -> dict[str, Any]:
             },
         },
     }
+
+
+def _preprocess() -> dict[str, Any]:
+    """How an image becomes the input of a network."""
+    side = {"type": "integer", "minimum": 1, "maximum": MAX_SIDE}
+    size = {"anyOf": [side, {"type": "array", "items": side, "minItems": 2, "maxItems": 2}]}
+    per_channel = {"type": "array", "items": {"type": "number"}, "minItems": 1, "maxItems": max(CHANNELS.values())}
+    properties = {
+        "mode": {"enum": list(CHANNELS)},
+        "invert": {"type": "boolean", "description": "for dark ink on light paper"},
+        "resize": {**size, "description": "the shorter side, or [height, width]"},
+        "crop": {**size, "description": "of the middle"},
+        "divide": {"type": "number", "exclusiveMinimum": 0},
+        "mean": per_channel,
+        "std": per_channel,
+    }
+    return _words(properties, [])
 
 
 def _words(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:

@@ -83,6 +83,11 @@ CONV = "conv: {out_channels: 4, kernel_size: 3}"
         spec(CONV, head="input: [3, 8, 8]\nblocks: {b: {layers: [relu], arg: {}}}"),
         spec(CONV, head="input: [3, 8, 8]\npublished: [{metric: params, value: 5}]"),
         spec(CONV, head="input: [3, 8, 8]\npublished: [{metric: speed, value: 5, source: me}]"),
+        spec(CONV, head="input: [3, 8, 8]\npreprocess: {scale: 255}"),
+        spec(CONV, head="input: [3, 8, 8]\npreprocess: {resize: [8]}"),
+        spec(CONV, head="input: [3, 8, 8]\npreprocess: {divide: 0}"),
+        spec(CONV, head="input: [3, 8, 8]\nweights: weights.pt"),
+        spec(CONV, head="input: [3, 8, 8]\nlabels: [7]"),
         spec("conv: {out_channels: 4, kernal_size: 3}"),
         spec("conv: {out_channels: wide, kernel_size: 3}"),
         spec("conv: {out_channels: 4.5, kernel_size: 3}"),
@@ -114,6 +119,11 @@ def test_what_is_wrong_is_not_valid(text: str) -> None:
         spec("conv: {out_channels: =2*2, kernel_size: [3, =1+2], padding: [[1, 2], 0], bias: =1 > 2}", "relu:", "relu"),
         spec("b: {width: 3}", head="input: [3, 8, 8]\nblocks: {b: {args: {width: required}, layers: [relu]}}"),
         spec("add: [[relu], []]", "concat:\n      - [relu]\n      - {layers: [tanh], repeat: 2, as: i, if: =i == 0}"),
+        spec(CONV, head="input: [3, 8, 8]\nweights: a.npz\npreprocess: {mode: L, resize: 9, crop: [8, 8], mean: [1]}"),
+        spec(
+            CONV, head="input: [3, 8, 8]\nlabels: [cat, '7']\npreprocess: {invert: true, divide: 255, std: [1, 2, 3]}"
+        ),
+        spec(CONV, head="input: [3, 8, 8]\nlabels: kinds.txt"),
         spec("relu: {name: a}", "relu: {name: b, inputs: input}", "add: {inputs: [a, b]}"),
         spec("relu:\n    name: beside"),
         spec("repeat: 2\n    as: stage\n    scope: false\n    if: true\n    layers: [relu, {tanh: {}}]"),

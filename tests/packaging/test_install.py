@@ -57,6 +57,12 @@ def check_works(*archcalc: str | Path, cwd: Path | None = None, **changes: str) 
     call(*archcalc, "check", *NAMES, cwd=cwd, **changes)
 
 
+def check_weights(python: str | Path, cwd: Path | None = None, **changes: str) -> None:
+    """Weights lie beside the spec that names them, wherever it was found."""
+    code = "import archcalc, numpy; w = numpy.load(archcalc.load('lenet5_digits').spec.weights); print(len(w.files))"
+    assert call(python, "-c", code, cwd=cwd, **changes) == "10\n"
+
+
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """The tree without what git and tools have made of it: building leaves its traces there."""
@@ -111,16 +117,19 @@ def test_checkout() -> None:
     archcalc = (sys.executable, "-m", "archcalc")
     check_works(*archcalc, cwd=ROOT)
     check_works(*archcalc, PYTHONPATH=str(ROOT))
+    check_weights(sys.executable, cwd=ROOT)
+    check_weights(sys.executable, PYTHONPATH=str(ROOT))
     assert re.match(r"archcalc [0-9]", call(*archcalc, "--version", PYTHONPATH=str(ROOT)))
 
 
 def test_wheel(copy: Path, venv: Path, tmp_path: Path) -> None:
-    """Every module, every spec and the mark that we are typed, and nothing else; it works without the tree."""
+    """Every module, spec and file of weights, and the mark that we are typed; it works without the tree."""
     pip("wheel", copy, "-w", tmp_path)
     (wheel,) = tmp_path.glob("archcalc-*.whl")
     files = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "archcalc").rglob("*.py")}
-    assert files == modules | {"archcalc/py.typed", *(f"archcalc/specs/{name}.yaml" for name in NAMES)}
+    shipped = {f"archcalc/specs/{path.name}" for kind in ("yaml", "npz") for path in (ROOT / "specs").glob(f"*.{kind}")}
+    assert files == modules | {"archcalc/py.typed"} | shipped
     shutil.rmtree(copy)
     install(venv, wheel)
     check_installed(venv, venv)
@@ -140,6 +149,7 @@ def check_installed(venv: Path, home: Path) -> None:
     where = call(python, "-c", "import archcalc; print(archcalc.__file__)").strip()
     assert Path(where).is_relative_to(home)
     check_works(venv / "bin" / "archcalc")
+    check_weights(python)
     assert "61,706" in call(python, "-m", "archcalc", "params", "lenet5")
     (version,) = re.findall(r'^__version__ = "(.+)"', (ROOT / "archcalc/__init__.py").read_text(), re.MULTILINE)
     assert call(venv / "bin" / "archcalc", "--version") == f"archcalc {version}\n"

@@ -16,7 +16,7 @@ def test_all_specs_are_listed() -> None:
     """`names()` is the files of the folder, in order, and nothing else lies there."""
     assert zoo.names() == [file.stem for file in FILES]
     assert len(FILES) >= 20
-    assert {file.suffix for file in FOLDER.iterdir() if file.is_file()} <= {".yaml", ".md"}
+    assert {file.suffix for file in FOLDER.iterdir() if file.is_file()} <= {".yaml", ".npz", ".md"}
 
 
 @pytest.mark.parametrize("name", [file.stem for file in FILES])
