@@ -15,7 +15,7 @@ from typing import IO, Literal, TypeAlias
 
 import numpy as np
 
-from archcalc.errors import MOST_PROBLEMS, Problem, UsageError, did_you_mean, printable
+from archcalc.errors import MOST_PROBLEMS, Problem, UsageError, did_you_mean, enumerate_words, printable
 from archcalc.files import write_whole
 from archcalc.forward.draws import uniform
 from archcalc.forward.kernels import Array
@@ -23,6 +23,9 @@ from archcalc.forward.moments import PARAMETER_BOUND, PRELU_SLOPE, predict
 from archcalc.infer import InferredGraph
 from archcalc.numbers import product
 from archcalc.ops.base import Shape, Weight, show_shape
+
+DTYPES = ("float16", "float32", "float64")
+"""What networks are computed in."""
 
 _MOST_HINTS = 20
 
@@ -70,8 +73,9 @@ def random_weights(network: InferredGraph, seed: int = 0, dtype: str = "float32"
     U(−0.02, 0.02). Layer scale is 1 and not the customary 1e-6, with which a network would hardly show what its blocks
     compute. Running means are 0 and running variances the mean square of what comes in, as `moments` predicts it: with
     1 in their place, a residual network of hundreds of blocks overflows. A layer's numbers depend on the seed and its
-    name only, its running variances on the layers before it.
+    name only, its running variances on the layers before it. Raises UsageError for a `dtype` that is not in DTYPES.
     """
+    _check_type(dtype)
     predicted = predict(network)
     result: dict[str, Array] = {}
     for name, position, weight in stored(network):
@@ -86,6 +90,13 @@ def random_weights(network: InferredGraph, seed: int = 0, dtype: str = "float32"
             value = _rounded(predicted[node.inputs[0]].square) if start == "predicted" else start
             result[name] = np.full(weight.shape, value, dtype)
     return result
+
+
+def _check_type(dtype: str) -> None:
+    if dtype not in DTYPES:
+        raise UsageError(
+            Problem(f"networks are not computed in {printable(dtype, 60)}", None, f"there is {enumerate_words(DTYPES)}")
+        )
 
 
 def fan_in(network: InferredGraph, position: int, weight: Weight) -> float:
@@ -113,6 +124,7 @@ def fit_weights(
     Raises UsageError with everything that is wrong: arrays of another shape or kind, values that are no numbers, names
     that the network does not know, and what is missing.
     """
+    _check_type(dtype)
     shapes = {name: weight.shape for name, _, weight in stored(network)}
     result: dict[str, Array] = {}
     problems = []

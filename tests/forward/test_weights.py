@@ -115,6 +115,14 @@ def test_other_types_hold_the_same_numbers(small: InferredGraph, dtype: str) -> 
         np.testing.assert_array_equal(array, random_weights(small)[name].astype(dtype))
 
 
+@pytest.mark.parametrize("dtype", ["int8", "bfloat16", "float"])
+def test_types_that_networks_are_not_computed_in(small: InferredGraph, dtype: str) -> None:
+    """Are an error, for fresh weights and for those of others."""
+    problem = [f"networks are not computed in {dtype}; there is float16, float32 and float64"]
+    assert said(lambda: random_weights(small, dtype=dtype)) == problem
+    assert said(lambda: fit_weights(small, random_weights(small), dtype=dtype)) == problem
+
+
 def test_he_uniform() -> None:
     """U(−b, b) with b = √(6/fan_in): the bound is reached and kept, the variance is 2/fan_in, nothing is correlated."""
     network = one_layer(ops.Conv(64, 3, groups=2), (64, 8, 8))
@@ -206,11 +214,8 @@ def test_predictions(op: Op, given: list[Moments], expected: Moments) -> None:
 def test_zeros_around_a_map_are_not_counted(case: Sample) -> None:
     """On a map of ones, with weights of ones, what is summed up are the taps on the map."""
     weight, *_ = case.op.weights(case.inputs)
-    inputs, weights = (
-        [np.ones((1, *case.inputs[0]))],
-        {"weight": np.ones(weight.shape), "bias": np.zeros(weight.shape[0])},
-    )
-    share = compute(case.op, inputs, weights).mean() / math.prod(weight.shape[1:])
+    ones = {"weight": np.ones(weight.shape), "bias": np.zeros(weight.shape[0])}
+    share = compute(case.op, [np.ones((1, *case.inputs[0]))], ones).mean() / math.prod(weight.shape[1:])
     assert PREDICTIONS["conv"](case.op, [STANDARD], case.inputs).square == pytest.approx(2 * share)
 
 
