@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from archcalc.forward.plan.conv import Geometry
+from archcalc.forward.plan.geometry import Geometry
 from archcalc.forward.plan.winograd import F2, F4, Form, fits
 
 Choice = Literal["direct", "im2col", "winograd"]

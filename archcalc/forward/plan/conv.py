@@ -16,8 +16,21 @@ import numpy as np
 from msgspec import Struct, structs
 from numpy.lib.stride_tricks import as_strided
 
+from archcalc.forward.plan.geometry import Geometry
 from archcalc.forward.plan.product import Packed, Product, multiply
-from archcalc.forward.plan.tiles import TILE, Array, Constants, Epilogue, Limits, Scratch, limit, matrix, over, pieces
+from archcalc.forward.plan.tiles import (
+    FREE,
+    TILE,
+    Array,
+    Constants,
+    Epilogue,
+    Limits,
+    Scratch,
+    limit,
+    matrix,
+    over,
+    pieces,
+)
 from archcalc.forward.plan.workers import Call, Phase
 
 Algorithm = Literal["direct", "im2col", "winograd"]
@@ -32,24 +45,6 @@ PATCHES = 131_072
 """Values of the matrix that windows are copied into, unless that is too few pixels."""
 
 
-class Geometry(Struct, frozen=True):
-    """A convolution over two axes: kernel, stride and dilation on each, padding before and after on each."""
-
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    dilation: tuple[int, int]
-    padding: tuple[tuple[int, int], tuple[int, int]]
-    groups: int = 1
-
-    @property
-    def pointwise(self) -> bool:
-        return self.kernel == (1, 1) and self.stride == (1, 1) and not self.padded
-
-    @property
-    def padded(self) -> bool:
-        return any(side for pair in self.padding for side in pair)
-
-
 class Maps(Struct, frozen=True):
     """What a convolution reads and writes, all seen as (N, C, H, W); limits are put on the input as it is read.
 
@@ -59,7 +54,7 @@ class Maps(Struct, frozen=True):
     source: Array
     target: Array
     residual: Array | None = None
-    limits: Limits = Limits()
+    limits: Limits = FREE
     beyond: Array | None = None
 
 
@@ -98,7 +93,7 @@ def products(
     for thread, part in enumerate(over(pixels, threads)):
         calls: list[Call] = []
         limited = scratch.own(thread, (size, source.shape[1]), source.dtype) if not maps.limits.idle else None
-        spare = product.spare(scratch, thread, size, filters, target.dtype)
+        spare = epilogue.spare(scratch, thread, (size, filters), target.dtype)
         for begin in range(part.start, part.stop, size):
             here = slice(begin, min(begin + size, part.stop))
             read = source[here]
@@ -139,7 +134,7 @@ def _by_filters(
         part = range(blocks.start * width, blocks.stop * width)
         tile = target[:, part.start : part.stop]
         rest = None if residual is None else residual[:, part.start : part.stop]
-        spare = product.spare(scratch, thread, pixels, len(part), target.dtype)
+        spare = epilogue.spare(scratch, thread, (pixels, len(part)), target.dtype)
         phase.append(product.calls(source, tile, part, rest, spare) if part else [])
     return [*phases, tuple(phase)]
 
@@ -147,50 +142,72 @@ def _by_filters(
 class Halo:
     """Rows of a map with the padding around them, in memory of one thread; limits are applied on the way.
 
-    The padding at the sides is written once; that above and below where a tile reaches it.
+    The padding at the sides is written once; that above and below where a tile reaches it. With several `phases` the
+    columns are dealt out: first 0, p, 2·p, …, then 1, p + 1, …, so that what every p-th window reads lies together.
     """
 
     def __init__(
-        self, maps: Maps, geometry: Geometry, rows: int, thread: int, scratch: Scratch, copy: bool = False
+        self,
+        maps: Maps,
+        geometry: Geometry,
+        rows: int,
+        thread: int,
+        scratch: Scratch,
+        phases: int = 1,
     ) -> None:
-        self.maps = maps
+        self.limits, self.phases = maps.limits, phases
         self.source = pixels_last(maps.source)
         _, self.height, self.width, self.channels = self.source.shape
-        (self.above, _), (self.left, self.right) = geometry.padding
-        self.direct = not copy and not geometry.padded and maps.limits.idle
+        (self.above, _), (self.left, right) = geometry.padding
+        self.direct = phases == 1 and not geometry.padded and maps.limits.idle
+        self.columns = -(-(self.left + self.width + right) // phases)
         if not self.direct:
-            shape = (rows, self.left + self.width + self.right, self.channels)
+            shape = (rows, phases, self.columns, self.channels)
             self.memory = scratch.own(thread, shape, self.source.dtype)
         self.beyond: Any = self.source.dtype.type(0) if maps.beyond is None else maps.beyond
+
+    def _inside(self, phase: int) -> tuple[slice, slice]:
+        """Columns of the map in a phase, and where they stand there."""
+        begin = -(-(self.left - phase) // self.phases) if phase < self.left else 0
+        first = begin * self.phases + phase - self.left
+        count = len(range(first, self.width, self.phases))
+        return slice(first, self.width, self.phases), slice(begin, begin + count)
 
     def sides(self) -> list[Call]:
         """The calls that write the padding at the sides."""
         if self.direct:
             return []
-        strips = (self.memory[:, : self.left], self.memory[:, self.left + self.width :])
-        return [partial(np.copyto, strip, self.beyond) for strip in strips if strip.size]
+        calls: list[Call] = []
+        for phase in range(self.phases):
+            _, inside = self._inside(phase)
+            columns = self.memory[:, phase]
+            strips = (columns[:, : inside.start], columns[:, inside.stop :])
+            calls += [partial(np.copyto, strip, self.beyond) for strip in strips if strip.size]
+        return calls
 
     def load(self, image: int, first: int, rows: int, constants: Constants) -> tuple[list[Call], Array]:
-        """The calls that bring `rows` padded rows from the padded row `first` on, and where they are then."""
+        """The calls that bring `rows` padded rows from the padded row `first` on, and where they are then.
+
+        They are (rows, columns, channels), or (rows, phases, columns of a phase, channels) with several phases.
+        """
         if self.direct:
             return [], self.source[image, first : first + rows]
         begin, end = max(first - self.above, 0), min(first - self.above + rows, self.height)
         skipped = min(max(self.above - first, 0), rows)
         count = max(end - begin, 0)
         here = self.memory[:rows]
-        calls = [
-            partial(np.copyto, strip, self.beyond)
-            for strip in (here[:skipped], here[skipped + count :])
-            if strip.size
-        ]
-        if count:
-            read = self.source[image, begin:end]
-            inside = here[skipped : skipped + count, self.left : self.left + self.width]
-            if self.maps.limits.idle:
-                calls.append(partial(np.copyto, inside, read))
+        strips = (here[:skipped], here[skipped + count :])
+        calls: list[Call] = [partial(np.copyto, strip, self.beyond) for strip in strips if strip.size]
+        for phase in range(self.phases if count else 0):
+            columns, inside = self._inside(phase)
+            read, kept = self.source[image, begin:end, columns], here[skipped : skipped + count, phase, inside]
+            if not read.size:
+                continue
+            if self.limits.idle:
+                calls.append(partial(np.copyto, kept, read))
             else:
-                calls += limit(read, inside, self.maps.limits, range(self.channels), constants)
-        return calls, here
+                calls += limit(read, kept, self.limits, range(self.channels), constants)
+        return calls, here if self.phases > 1 else here[:, 0]
 
 
 def windows_of(rows: Array, geometry: Geometry, count: int, width: int) -> Array:
@@ -223,13 +240,14 @@ def needed_rows(geometry: Geometry, rows: int) -> int:
 def im2col(
     maps: Maps, geometry: Geometry, weights: Packed, epilogue: Epilogue, threads: int, scratch: Scratch
 ) -> list[Phase]:
-    """Any convolution; a matrix of weights for each group, of kernel height · kernel width · its channels × its filters."""
+    """Any convolution; for each group a matrix of kernel height · kernel width · its channels × its filters."""
     samples, filters, height, width = maps.target.shape
     groups, _, deep, _ = weights.values.shape
     few = FEW_PIXELS if weights.rows else MANY_PIXELS
     if groups == 1 and samples * height * width < few * threads and filters >= 16 * threads:
         return _im2col_by_filters(maps, geometry, weights, epilogue, threads, scratch)
-    size = max(1, max(weights.rows or MANY_PIXELS, PATCHES // (groups * deep)) // width)
+    pixels = max(min(weights.rows or MANY_PIXELS, MANY_PIXELS), PATCHES // (groups * deep))
+    size = max(1, pixels // width)
     product = Product(weights, epilogue, size * width)
     phase: list[list[Call]] = []
     target = pixels_last(maps.target)
@@ -237,7 +255,7 @@ def im2col(
     for thread, share in enumerate(rows_of(maps.target, threads)):
         halo = Halo(maps, geometry, needed_rows(geometry, size), thread, scratch)
         patches = scratch.own(thread, (size * width * groups * deep,), target.dtype)
-        spare = product.spare(scratch, thread, size * width, filters, target.dtype)
+        spare = epilogue.spare(scratch, thread, (size * width, filters), target.dtype)
         calls = halo.sides()
         for image, rows in share:
             for piece in pieces(rows, size):
@@ -290,7 +308,7 @@ def _im2col_by_filters(
             copied = patches[image, rows.start : rows.stop].reshape(windows.shape)
             calls += [*loads, partial(np.copyto, copied, windows)]
         copying.append(calls)
-    unlimited = structs.replace(maps, limits=Limits())
+    unlimited = structs.replace(maps, limits=FREE)
     return [tuple(copying), *products(patches.reshape(-1, deep), unlimited, weights, epilogue, threads, scratch)]
 
 
@@ -301,7 +319,7 @@ def taps(
 
     `weights` are (groups, kernel height · kernel width · channels of a group, filters of a group).
     """
-    samples, filters, height, width = maps.target.shape
+    _, filters, _, width = maps.target.shape
     groups, deep, per_group = weights.shape
     kh, kw = geometry.kernel
     points = weights.reshape(groups, kh, kw, deep // (kh * kw), per_group)
@@ -313,7 +331,7 @@ def taps(
     for thread, share in enumerate(rows_of(maps.target, threads)):
         halo = Halo(maps, geometry, needed_rows(geometry, size), thread, scratch)
         term = scratch.own(thread, (size, groups, width, per_group), target.dtype)
-        spare = product.spare(scratch, thread, size * width, filters, target.dtype)
+        spare = epilogue.spare(scratch, thread, (size * width, filters), target.dtype)
         calls = halo.sides()
         for image, rows in share:
             for piece in pieces(rows, size):

@@ -1,16 +1,16 @@
 """A convolution step: weights prepared for its algorithm, bound to maps."""
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 from msgspec import Struct
 
 from archcalc.forward.plan.choose import FORMS, Algorithm
-from archcalc.forward.plan.conv import Geometry, Maps, im2col, pointwise, taps
+from archcalc.forward.plan.conv import Maps, im2col, pointwise, taps
 from archcalc.forward.plan.depthwise import depthwise
+from archcalc.forward.plan.geometry import Geometry
 from archcalc.forward.plan.product import Packed, pack
-from archcalc.forward.plan.steps import Memory, as_map, seen
+from archcalc.forward.plan.steps import Memory, as_map
 from archcalc.forward.plan.tiles import Array, Epilogue, Scratch
 from archcalc.forward.plan.values import Value
 from archcalc.forward.plan.winograd import transform_weights, winograd
@@ -18,7 +18,7 @@ from archcalc.forward.plan.workers import Phase
 
 
 class Convolution(Struct, frozen=True):
-    """What is known of a convolution before it has memory; `beyond` is the number that padding holds, a channel each."""
+    """What is known of a convolution before it has memory; `beyond` are the numbers that padding holds, by channel."""
 
     algorithm: Algorithm
     geometry: Geometry
@@ -52,9 +52,9 @@ def bind_convolution(
 ) -> list[Phase]:
     """The calls of a convolution on its maps."""
     dtype = memory[target.storage].dtype
-    rest = None if residual is None else as_map(seen(residual, memory))
+    rest = None if residual is None else as_map(residual.seen(memory))
     beyond = None if convolution.beyond is None else convolution.beyond.astype(dtype)
-    maps = Maps(as_map(seen(source, memory)), as_map(seen(target, memory)), rest, source.limits, beyond)
+    maps = Maps(as_map(source.seen(memory)), as_map(target.seen(memory)), rest, source.limits, beyond)
     geometry, weights, epilogue = convolution.geometry, convolution.weights, convolution.epilogue
     if convolution.algorithm == "depthwise":
         return depthwise(maps, geometry, weights.values, epilogue, threads, scratch)

@@ -8,9 +8,11 @@ dealt out first, those that a point of the kernel meets one after the other.
 from functools import partial
 
 import numpy as np
+from msgspec import structs
 from numpy.lib.stride_tricks import as_strided
 
-from archcalc.forward.plan.conv import Geometry, Halo, Maps, as_matrix, needed_rows, pixels_last, rows_of, windows_of
+from archcalc.forward.plan.conv import Halo, Maps, as_matrix, needed_rows, pixels_last, rows_of, windows_of
+from archcalc.forward.plan.geometry import Geometry
 from archcalc.forward.plan.tiles import TILE, Array, Constants, Epilogue, Scratch, finish, pieces
 from archcalc.forward.plan.workers import Call, Phase
 
@@ -24,73 +26,70 @@ def depthwise(
     constants = Constants(size * width)
     target = pixels_last(maps.target)
     residual = None if maps.residual is None else pixels_last(maps.residual)
-    wide = np.ascontiguousarray(np.broadcast_to(weights[:, :, None], (*geometry.kernel, width, channels)))
-    phase = []
+    (kh, kw), stride = geometry.kernel, geometry.stride[1]
+    wide = np.ascontiguousarray(np.broadcast_to(weights[:, :, None], (kh, kw, width, channels)))
+    phases = min(stride, kw) if geometry.dilation[1] == 1 else 1
+    padded = geometry if phases == 1 else _reaching(geometry, maps.source.shape[3], width)
+    phase: list[list[Call]] = []
     for thread, share in enumerate(rows_of(maps.target, threads)):
-        halo = Halo(maps, geometry, needed_rows(geometry, size), thread, scratch)
-        sums = _Sums(geometry, wide, weights, size, thread, scratch)
-        spare = scratch.own(thread, (size * width, channels), target.dtype) if epilogue.curve else None
+        halo = Halo(maps, padded, needed_rows(geometry, size), thread, scratch, phases=stride if phases > 1 else 1)
+        term = scratch.own(thread, (size, width * channels), target.dtype) if phases > 1 else None
+        spare = epilogue.spare(scratch, thread, (size * width, channels), target.dtype)
         calls = halo.sides()
         for image, rows in share:
             for piece in pieces(rows, size):
                 first = piece.start * geometry.stride[0]
                 loads, here = halo.load(image, first, needed_rows(geometry, len(piece)), constants)
                 made = target[image, piece.start : piece.stop]
-                calls += [*loads, *sums.calls(here, made)]
+                calls += loads
+                if term is None:
+                    calls += _sums(windows_of(here, geometry, len(piece), width), wide, weights, made)
+                else:
+                    calls += _sums_by_phases(here, geometry, wide, made, term[: len(piece)])
                 tile = as_matrix(made)
                 rest = None if residual is None else as_matrix(residual[image, piece.start : piece.stop])
-                unused = tile if spare is None else spare[: len(tile)]
-                calls += finish(tile, epilogue, range(channels), constants, unused, rest)
+                calls += finish(tile, epilogue, range(channels), constants, spare, rest)
         phase.append(calls)
     return [tuple(phase)]
 
 
-class _Sums:
-    """The products of windows and weights, summed over the kernel, for tiles of one thread."""
+def _reaching(geometry: Geometry, size: int, width: int) -> Geometry:
+    """The same with as much padding behind as makes all phases reach as far as the last window."""
+    (kw, sw), (rows, (left, right)) = (geometry.kernel[1], geometry.stride[1]), geometry.padding
+    columns = (width - 1 + -(-kw // sw)) * sw
+    return structs.replace(geometry, padding=(rows, (left, max(right, columns - left - size))))
 
-    def __init__(
-        self, geometry: Geometry, wide: Array, weights: Array, rows: int, thread: int, scratch: Scratch
-    ) -> None:
-        self.geometry, self.wide, self.weights = geometry, wide, weights
-        (kh, kw), (_, sw), (_, dw) = geometry.kernel, geometry.stride, geometry.dilation
-        width, channels = wide.shape[2:]
-        self.dealt = sw > 1 and dw == 1
-        self.columns = width - 1 + -(-kw // sw)
-        if self.dealt:
-            shape = (min(sw, kw), needed_rows(geometry, rows), self.columns, channels)
-            self.phases = scratch.own(thread, shape, wide.dtype)
-            self.term = scratch.own(thread, (rows, width * channels), wide.dtype)
 
-    def calls(self, rows: Array, out: Array) -> list[Call]:
-        """`out` (rows × width × channels) becomes the sums over the windows on padded `rows`."""
-        count, width, channels = out.shape
-        deep = out.itemsize
-        flat = out.strides[1] == channels * deep
-        if self.dealt and flat:
-            return self._by_phases(rows, as_strided(out, (count, width * channels), (out.strides[0], deep)))
-        windows = windows_of(rows, self.geometry, count, width)
-        _, _, kh, kw, _ = windows.shape
-        down, right, tap_down, tap_right, _ = windows.strides
-        if flat and right == channels * deep:
-            joined = as_strided(windows, (count, kh, kw, width * channels), (down, tap_down, tap_right, deep))
-            made = as_strided(out, (count, width * channels), (out.strides[0], deep))
-            return [partial(np.einsum, "rijx,ijx->rx", joined, self.wide.reshape(kh, kw, -1), out=made)]
-        return [partial(np.einsum, "rxijc,ijc->rxc", windows, self.weights, out=out)]
+def _sums(windows: Array, wide: Array, weights: Array, out: Array) -> list[Call]:
+    """`out` (rows × width × channels) becomes the products of windows and weights, summed over the kernel."""
+    count, width, kh, kw, channels = windows.shape
+    down, right, tap_down, tap_right, deep = windows.strides
+    if right == channels * deep == out.strides[1]:
+        joined = as_strided(windows, (count, kh, kw, width * channels), (down, tap_down, tap_right, deep))
+        return [partial(np.einsum, "rijx,ijx->rx", joined, wide.reshape(kh, kw, -1), out=_rows(out))]
+    return [partial(np.einsum, "rxijc,ijc->rxc", windows, weights, out=out)]
 
-    def _by_phases(self, rows: Array, out: Array) -> list[Call]:
-        """Columns 0, s, 2·s, … first, then 1, s + 1, …: each phase is a convolution of stride 1 across."""
-        (kh, kw), (sh, sw), (dh, _) = self.geometry.kernel, self.geometry.stride, self.geometry.dilation
-        calls: list[Call] = []
-        wide = self.wide.reshape(kh, kw, -1)
-        for number, whole in enumerate(self.phases):
-            phase = whole[: len(rows)]
-            read = rows[:, number::sw][:, : self.columns]
-            calls.append(partial(np.copyto, phase[:, : read.shape[1]], read))
-            down, right, deep = phase.strides
-            taps = len(range(number, kw, sw))
-            joined = as_strided(phase, (len(out), kh, taps, out.shape[1]), (down * sh, down * dh, right, deep))
-            into = out if number == 0 else self.term[: len(out)]
-            calls.append(partial(np.einsum, "rijx,ijx->rx", joined, wide[:, number::sw], out=into))
-            if number:
-                calls.append(partial(np.add, out, into, out=out))
-        return calls
+
+def _sums_by_phases(rows: Array, geometry: Geometry, wide: Array, out: Array, term: Array) -> list[Call]:
+    """The same, where columns 0, s, 2·s, … come first, then 1, s + 1, …: in each phase the stride across is 1."""
+    (kh, kw), (sh, sw), (dh, _) = geometry.kernel, geometry.stride, geometry.dilation
+    count, width, channels = out.shape
+    flat = out.strides[1] == channels * out.itemsize
+    calls: list[Call] = []
+    down, _, right, deep = rows.strides
+    for number in range(min(sw, kw)):
+        phase, taps = rows[:, number], len(range(number, kw, sw))
+        joined = as_strided(phase, (count, kh, taps, width * channels), (down * sh, down * dh, right, deep))
+        into = _rows(out) if flat and number == 0 else term
+        calls.append(partial(np.einsum, "rijx,ijx->rx", joined, wide.reshape(kh, kw, -1)[:, number::sw], out=into))
+        if number:
+            calls.append(partial(np.add, out, term.reshape(out.shape), out=out))
+        elif not flat:
+            calls.append(partial(np.copyto, out, term.reshape(out.shape)))
+    return calls
+
+
+def _rows(out: Array) -> Array:
+    """Rows × width × channels as rows × everything, without a copy."""
+    count, width, channels = out.shape
+    return as_strided(out, (count, width * channels), (out.strides[0], out.itemsize))

@@ -1,6 +1,7 @@
 """Which nodes a convolution computes on the way: batch norm, residual sum, activation."""
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from msgspec import Struct
 
@@ -12,8 +13,13 @@ PASSING = ("identity", "dropout", "drop_path")
 LIMITING: dict[str, tuple[float | None, float | None]] = {"relu": (0.0, None), "relu6": (0.0, 6.0)}
 """Activations that are limits, and which."""
 
-CURVES = ("silu", "sigmoid", "hardswish", "hardsigmoid", "tanh", "leaky_relu")
+CURVES = ("silu", "sigmoid", "hardswish", "hardsigmoid", "tanh", "leaky_relu", "gelu")
 """Other activations that are done to a tile as soon as it is computed."""
+
+
+def is_curve(op: Any) -> bool:
+    """Whether an operator is one of these activations, in the form that is known here."""
+    return op.keyword in CURVES and getattr(op, "approximate", "none") == "none"
 
 
 class Chain(Struct, frozen=True):
@@ -62,7 +68,7 @@ def chain_from(
             if len(others) != 1 or others[0] not in ready or not _same_shape(network, others[0], following):
                 break
             residual = others[0]
-        elif op.keyword in LIMITING or op.keyword in CURVES:
+        elif op.keyword in LIMITING or is_curve(op):
             activation = following
         else:
             break

@@ -1,7 +1,7 @@
 """A network compiled once and run many times: at run time nothing is decided and (nearly) nothing allocated."""
 
-import time
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from msgspec import Struct
@@ -9,7 +9,7 @@ from msgspec import Struct
 from archcalc.forward.plan.arena import Block, Layout, aligned, lay_out
 from archcalc.forward.plan.choose import Choice
 from archcalc.forward.plan.lower import Lowered, lower
-from archcalc.forward.plan.steps import Step, seen
+from archcalc.forward.plan.steps import Step
 from archcalc.forward.plan.tiles import Array, Scratch
 from archcalc.forward.plan.workers import Phase, Team
 from archcalc.infer import InferredGraph
@@ -25,7 +25,9 @@ class Bound(Struct, frozen=True):
 class Plan:
     """A compiled network. Call it with samples (N, C, …); it returns the output as an array of its own."""
 
-    def __init__(self, network: InferredGraph, lowered: Lowered, batch: int, threads: int, dtype: np.dtype) -> None:
+    def __init__(
+        self, network: InferredGraph, lowered: Lowered, batch: int, threads: int, dtype: np.dtype[Any]
+    ) -> None:
         self.network, self.batch, self.threads, self.dtype = network, batch, threads, dtype
         self._values, self._inputs = lowered.values, lowered.inputs
         layout = _layout(lowered, dtype)
@@ -57,7 +59,7 @@ class Plan:
 
     def output(self, position: int) -> Array:
         """The output of a node that was asked for, after a run."""
-        return np.array(seen(self._values[position], self._memory), order="C")
+        return np.array(self._values[position].seen(self._memory), order="C")
 
     def timed(self, *samples: Array) -> tuple[Array, list[float]]:
         """The output, and how many seconds each step took."""
@@ -71,7 +73,7 @@ class Plan:
 
     def _load(self, samples: Sequence[Array]) -> None:
         for value, given in zip(self._inputs, samples, strict=True):
-            np.copyto(seen(value, self._memory), given)
+            np.copyto(value.seen(self._memory), given)
 
 
 def compile_plan(
@@ -89,13 +91,14 @@ def compile_plan(
     return Plan(network, lowered, batch, threads, dtype)
 
 
-def _bytes(shape: Sequence[int], dtype: np.dtype) -> int:
+def _bytes(shape: Sequence[int], dtype: np.dtype[Any]) -> int:
     return int(np.prod(shape)) * dtype.itemsize
 
 
-def _layout(lowered: Lowered, dtype: np.dtype) -> Layout:
+def _layout(lowered: Lowered, dtype: np.dtype[Any]) -> Layout:
     """Where each storage lies: it is alive from the first step that writes it to the last that reads it."""
-    first, last = {}, {}
+    first: dict[int, int] = {}
+    last: dict[int, int] = {}
     for time_, step in enumerate(lowered.steps):
         first.setdefault(step.writes.storage, time_)
         for value in (*step.reads, step.writes):

@@ -5,16 +5,23 @@ from typing import Any
 
 import numpy as np
 
-from archcalc.forward.plan.conv import Geometry, Halo, Maps, needed_rows, pixels_last, rows_of
+from archcalc.forward.plan.conv import Halo, Maps, needed_rows, pixels_last, rows_of
+from archcalc.forward.plan.geometry import Geometry
 from archcalc.forward.plan.tiles import TILE, Array, Constants, Limits, Scratch, pieces
 from archcalc.forward.plan.workers import Call, Phase
 
 
 def pool(
-    source: Array, target: Array, geometry: Geometry, limits: Limits, counts: Array | None, threads: int, scratch: Scratch
+    source: Array,
+    target: Array,
+    geometry: Geometry,
+    limits: Limits,
+    counts: Array | None,
+    threads: int,
+    scratch: Scratch,
 ) -> list[Phase]:
-    """`counts` are None for a maximum; for a mean what the sum of each window is divided by, (height, width) or a number."""
-    _, channels, height, width = target.shape
+    """A maximum; or a mean, if there are `counts` to divide each window's sum by: (height, width), or one number."""
+    _, channels, _, width = target.shape
     maximum = counts is None
     ufunc = np.maximum if maximum else np.add
     (kh, kw), (sh, sw), (dh, dw) = geometry.kernel, geometry.stride, geometry.dilation

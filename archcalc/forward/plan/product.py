@@ -16,14 +16,14 @@ from msgspec import Struct
 from numpy.lib.stride_tricks import as_strided
 from threadpoolctl import threadpool_limits
 
-from archcalc.forward.plan.tiles import Array, Constants, Epilogue, Scratch, finish
+from archcalc.forward.plan.tiles import Array, Constants, Epilogue, finish
 from archcalc.forward.plan.workers import Call
 
 SMALL = 1_000_000
 """Multiplications up to which OpenBLAS takes matrices as they are (100³)."""
 
 WIDTHS = (64, 32, 96, 48, 128, 80, 72, 40, 112, 120, 24, 16)
-"""Filters of a block, best first; a number of filters that none of them divides is a block of its own, if it is small."""
+"""Filters of a block, best first; a number that none of them divides is a block of its own, if it is small."""
 
 FEWEST_ROWS = 12
 """A block product of fewer pixels spends its time on reading weights."""
@@ -87,9 +87,7 @@ def _blocks(read: Array, weights: Array, out: Array, count: int, size: int) -> C
     far, down, right = read.strides
     left = as_strided(read, (matrices, count, 1, size, deep), (far, down * size, 0, down, right))
     far, down, right = out.strides
-    into = as_strided(
-        out, (matrices, count, blocks, size, width), (far, down * size, right * width, down, right)
-    )
+    into = as_strided(out, (matrices, count, blocks, size, width), (far, down * size, right * width, down, right))
     return partial(np.matmul, left, weights, out=into)
 
 
@@ -100,10 +98,6 @@ class Product:
         self.packed, self.epilogue = packed, epilogue
         self.constants = Constants(pixels)
 
-    def spare(self, scratch: Scratch, thread: int, pixels: int, filters: int, dtype: Any) -> Array | None:
-        """Memory as large as a tile, where the epilogue needs it."""
-        return scratch.own(thread, (pixels, filters), dtype) if self.epilogue.curve else None
-
     def calls(
         self, read: Array, tile: Array, filters: range, residual: Array | None, spare: Array | None
     ) -> list[Call]:
@@ -111,8 +105,8 @@ class Product:
         return [*multiply(read[None], self.packed, filters, tile[None]), *self.finish(tile, filters, residual, spare)]
 
     def finish(self, tile: Array, filters: range, residual: Array | None, spare: Array | None) -> list[Call]:
-        unused = tile if spare is None else spare[: len(tile)]
-        return finish(tile, self.epilogue, filters, self.constants, unused, residual)
+        """The calls of the epilogue alone."""
+        return finish(tile, self.epilogue, filters, self.constants, spare, residual)
 
 
 def blocks_pay(dtype: Any) -> bool:

@@ -4,14 +4,16 @@ Maps are seen as torch sees them, (N, C, H, W), with the channels last in memory
 matrix of pixels × channels.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
+from archcalc.forward.kernels.unitwise import gelu
 from archcalc.forward.plan.workers import Call
 
 Array = npt.NDArray[Any]
@@ -48,7 +50,8 @@ class Scratch:
         room = self._room[place]
         if room is None:
             return np.empty(shape, dtype)
-        return room[begin : begin + size].view(dtype).reshape(shape)
+        taken: Array = room[begin : begin + size].view(dtype).reshape(shape)
+        return taken
 
     def release(self) -> None:
         """A step is bound: the next one may use the same memory."""
@@ -71,22 +74,37 @@ class Limits(Struct, frozen=True):
         return self.low is None and self.high is None
 
 
-Curve = Literal["silu", "sigmoid", "hardswish", "hardsigmoid", "tanh", "leaky_relu"]
+FREE = Limits()
+"""No limits."""
+
+
+class Curve(Struct, frozen=True):
+    """An activation that is not a limit; `slope` is that of `leaky_relu`."""
+
+    name: str
+    slope: float = 0.0
+
+    @property
+    def room(self) -> int:
+        """Arrays as large as a tile that it computes in."""
+        return 2 if self.name == "gelu" else 1
 
 
 class Epilogue(Struct, frozen=True):
     """What happens to a tile behind the products: plus what lies in another map, plus a bias, limits, a curve."""
 
     bias: Array | None = None
-    limits: Limits = Limits()
-    curve: str = ""
-    slope: float = 0.0
+    limits: Limits = FREE
+    curve: Curve | None = None
+
+    def spare(self, scratch: Scratch, thread: int, shape: tuple[int, int], dtype: Any) -> Array | None:
+        """Memory that the epilogue needs for tiles of up to this shape."""
+        return None if self.curve is None else scratch.own(thread, (self.curve.room * shape[0], shape[1]), dtype)
 
 
 def over(count: int, parts: int) -> list[range]:
     """`count` things dealt out to `parts`, in order, as evenly as can be."""
-    edges = [count * part // parts for part in range(parts + 1)]
-    return [range(begin, end) for begin, end in zip(edges, edges[1:], strict=False)]
+    return [range(count * part // parts, count * (part + 1) // parts) for part in range(parts)]
 
 
 def pieces(whole: range, size: int) -> Iterator[range]:
@@ -133,18 +151,17 @@ class Constants:
 
 
 def finish(
-    tile: Array, epilogue: Epilogue, channels: range, constants: Constants, spare: Array, residual: Array | None
+    tile: Array, epilogue: Epilogue, channels: range, constants: Constants, spare: Array | None, residual: Array | None
 ) -> list[Call]:
-    """The calls that do `epilogue` to a tile of pixels × channels in place; `spare` is as large as the tile."""
+    """The calls that do `epilogue` to a tile of pixels × channels in place."""
     calls: list[Call] = []
-    pixels = tile.shape[0]
     if residual is not None:
         calls.append(partial(np.add, tile, residual, out=tile))
     if epilogue.bias is not None:
-        calls.append(partial(np.add, tile, constants.over(epilogue.bias, pixels, channels), out=tile))
+        calls.append(partial(np.add, tile, constants.over(epilogue.bias, len(tile), channels), out=tile))
     calls += limit(tile, tile, epilogue.limits, channels, constants)
-    if epilogue.curve:
-        calls += curve(tile, epilogue.curve, epilogue.slope, spare)
+    if epilogue.curve is not None and spare is not None:
+        calls += bend(tile, epilogue.curve, spare)
     return calls
 
 
@@ -162,28 +179,68 @@ def limit(source: Array, tile: Array, limits: Limits, channels: range, constants
     return calls
 
 
-def curve(tile: Array, name: str, slope: float, spare: Array) -> list[Call]:
-    """An activation in place, in as few passes as numpy allows."""
-    one, three, six, sixth = (tile.dtype.type(number) for number in (1, 3, 6, 1 / 6))
-    zero = tile.dtype.type(0)
-    if name == "tanh":
+def bend(tile: Array, curve: Curve, spare: Array) -> list[Call]:
+    """An activation in place, in as few passes as numpy allows; `spare` has room for it."""
+    one, slope = (tile.dtype.type(number) for number in (1, curve.slope))
+    here = spare[: len(tile)]
+    if curve.name == "tanh":
         return [partial(np.tanh, tile, out=tile)]
-    if name == "leaky_relu":
-        join = np.maximum if slope <= 1 else np.minimum
-        return [partial(np.multiply, tile, tile.dtype.type(slope), out=spare), partial(join, tile, spare, out=tile)]
-    if name in ("sigmoid", "silu"):
-        logistic: list[Call] = [
-            partial(np.negative, tile, out=spare),
-            partial(np.exp, spare, out=spare),
-            partial(np.add, spare, one, out=spare),
+    if curve.name == "leaky_relu":
+        join = np.maximum if curve.slope <= 1 else np.minimum
+        return [partial(np.multiply, tile, slope, out=here), partial(join, tile, here, out=tile)]
+    if curve.name in ("sigmoid", "silu"):
+        return [
+            partial(np.negative, tile, out=here),
+            partial(np.exp, here, out=here),
+            partial(np.add, here, one, out=here),
+            partial(np.divide, one if curve.name == "sigmoid" else tile, here, out=tile),
         ]
-        last = partial(np.divide, one if name == "sigmoid" else tile, spare, out=tile)
-        return [*logistic, last]
+    if curve.name == "gelu":
+        return _gelu(tile, here, spare[len(tile) : 2 * len(tile)])
+    return _hard(tile, curve.name, here)
+
+
+def _hard(tile: Array, name: str, spare: Array) -> list[Call]:
+    """min(max(x + 3, 0), 6)/6, and x times that."""
+    zero, three, six = (tile.dtype.type(number) for number in (0, 3, 6))
     gate: list[Call] = [
         partial(np.add, tile, three, out=spare),
         partial(np.maximum, spare, zero, out=spare),
         partial(np.minimum, spare, six, out=spare),
     ]
     if name == "hardsigmoid":
-        return [*gate, partial(np.multiply, spare, sixth, out=tile)]
-    return [*gate, partial(np.multiply, tile, spare, out=tile), partial(np.multiply, tile, sixth, out=tile)]
+        return [*gate, partial(np.divide, spare, six, out=tile)]
+    return [*gate, partial(np.multiply, tile, spare, out=tile), partial(np.divide, tile, six, out=tile)]
+
+
+# Abramowitz and Stegun (1964), 7.1.26: erf(x) = 1 − (a1·t + … + a5·t⁵)·exp(−x²) with t = 1/(1 + p·x), off by at most
+# 1.5e-7 for x ≥ 0.
+_ERF_P = 0.3275911
+_ERF_A = (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592)
+
+
+def _gelu(tile: Array, a: Array, b: Array) -> list[Call]:
+    """x·Φ(x) = max(x, 0) − |x|/2·(1 − erf(|x|/√2)): exact to float32; float64 takes the reference kernel's series."""
+    if tile.dtype != np.float32:
+        return [lambda: np.copyto(tile, gelu(tile))]
+    number = tile.dtype.type
+    series: list[Call] = [partial(np.multiply, a, number(_ERF_A[0]), out=b)]
+    for coefficient in _ERF_A[1:]:
+        series += [partial(np.add, b, number(coefficient), out=b), partial(np.multiply, b, a, out=b)]
+    return [
+        partial(np.abs, tile, out=a),
+        partial(np.multiply, a, number(_ERF_P / math.sqrt(2)), out=a),
+        partial(np.add, a, number(1), out=a),
+        partial(np.reciprocal, a, out=a),
+        *series,
+        partial(np.multiply, tile, tile, out=a),
+        partial(np.multiply, a, number(-0.5), out=a),
+        partial(np.exp, a, out=a),
+        partial(np.multiply, b, a, out=b),
+        partial(np.abs, tile, out=a),
+        partial(np.multiply, b, a, out=b),
+        partial(np.multiply, b, number(0.5), out=b),
+        partial(np.add, tile, a, out=tile),
+        partial(np.multiply, tile, number(0.5), out=tile),
+        partial(np.subtract, tile, b, out=tile),
+    ]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
-from archcalc.forward.plan.tiles import Array, Limits
+from archcalc.forward.plan.tiles import FREE, Array, Limits
 
 STEEP = 1e-4
 """Scales that are apart by more than this would make offsets too large to subtract without loss."""
@@ -40,9 +40,6 @@ class Affine(Struct, frozen=True):
         """Whether the offset is no larger than biases of this size should make it."""
         return self.offset is None or bool(np.abs(self.offset).max() <= GROWTH * np.abs(own).max())
 
-    def channels(self, part: slice) -> "Affine":
-        return Affine(*(None if values is None else values[part] for values in (self.scale, self.offset)))
-
     @property
     def gentle(self) -> bool:
         """Whether numbers and values are of similar size, whatever the channel."""
@@ -52,10 +49,14 @@ class Affine(Struct, frozen=True):
         return bool(size.min() > STEEP * size.max())
 
 
+IDLE = Affine()
+"""Numbers that are the values."""
+
+
 def side_by_side(parts: Sequence[tuple[Affine, int]]) -> Affine:
     """That of channels side by side, each part with its number of channels."""
     if all(affine.idle for affine, _ in parts):
-        return Affine()
+        return IDLE
     scales = [np.ones(count) if affine.scale is None else affine.scale for affine, count in parts]
     offsets = [np.zeros(count) if affine.offset is None else affine.offset for affine, count in parts]
     scale = None if all(affine.scale is None for affine, _ in parts) else np.concatenate(scales)
@@ -85,18 +86,39 @@ class Storage(Struct, frozen=True):
     constant: Array | None = None
 
 
+View = Callable[[Array], Array]
+
+
 class Value(Struct, frozen=True):
     """The output of a node: its storage, how that is seen as the node's output (N, C, …), and what is to be done yet.
 
-    `limits` are put on the numbers by whoever reads them, before `affine`.
+    `views` are taken one after the other. `limits` are put on the numbers by whoever reads them, before `affine`.
     """
 
     storage: int
-    see: Callable[[Array], Array]
-    affine: Affine = Affine()
-    limits: Limits = Limits()
+    views: tuple[View, ...] = ()
+    affine: Affine = IDLE
+    limits: Limits = FREE
 
     @property
     def plain(self) -> bool:
         """Whether the numbers are the values."""
         return self.affine.idle and self.limits.idle
+
+    def seen(self, memory: Sequence[Array]) -> Array:
+        """The numbers, as the output of the node that made them."""
+        return self.through(memory[self.storage])
+
+    def through(self, array: Array) -> Array:
+        """Any array of the storage's shape, as the output of the node."""
+        for view in self.views:
+            array = view(array)
+        return array
+
+    def then(self, *views: View) -> "Value":
+        """The same numbers seen in another way, as values."""
+        return Value(self.storage, (*self.views, *views))
+
+    def left(self, affine: Affine, limits: Limits = FREE) -> "Value":
+        """The same numbers with something else left to be done."""
+        return Value(self.storage, self.views, affine, limits)

@@ -14,7 +14,8 @@ from functools import partial
 import numpy as np
 from msgspec import Struct, structs
 
-from archcalc.forward.plan.conv import Geometry, Halo, Maps, as_matrix, pixels_last
+from archcalc.forward.plan.conv import Halo, Maps, as_matrix, pixels_last
+from archcalc.forward.plan.geometry import Geometry
 from archcalc.forward.plan.product import Packed, Product, multiply
 from archcalc.forward.plan.tiles import TILE, Array, Epilogue, Scratch, over, pieces
 from archcalc.forward.plan.workers import Call, Phase
@@ -149,7 +150,7 @@ def fits(geometry: Geometry) -> bool:
 def transform_weights(weights: Array, form: Form) -> Array:
     """(3, 3, channels, filters) → ((m + 2)², channels, filters): G g Gᵀ for each pair."""
     kernel = np.array(form.kernel)
-    wide = np.einsum("ai,bj,ijcf->abcf", kernel, kernel, weights, optimize=True)
+    wide: Array = np.einsum("ai,bj,ijcf->abcf", kernel, kernel, weights, optimize=True)
     return wide.reshape(form.reach**2, *weights.shape[2:])
 
 
@@ -240,7 +241,10 @@ def _matrices(tiles: Array) -> Array:
 
 
 class _Stages:
-    """The first and the last stage for one thread: shifted views into tiles, and tiles into rows of the output."""
+    """The first and the last stage for one thread: shifted views into tiles, and tiles into rows of the output.
+
+    Columns are dealt out by their place in a tile, so that those at the same place lie together.
+    """
 
     def __init__(
         self,
@@ -256,18 +260,18 @@ class _Stages:
         self.form, self.product = form, product
         self.across = -(-self.width // form.size)
         channels, dtype = maps.source.shape[1], maps.target.dtype
-        self.columns = form.size * self.across + 2
         # Tiles may hang over the right edge: what they read there has to be numbers, and is the padding's.
         (above, below), (left, _) = geometry.padding
-        wide = ((above, below), (left, self.columns - left - maps.source.shape[3]))
-        self.halo = Halo(maps, structs.replace(geometry, padding=wide), form.size * rows + 2, thread, scratch, copy=True)
-        self.half = scratch.own(thread, (form.reach, rows, self.columns, channels), dtype)
+        wide = ((above, below), (left, form.size * (self.across + 1) - left - maps.source.shape[3]))
+        padded = structs.replace(geometry, padding=wide)
+        self.halo = Halo(maps, padded, form.size * rows + 2, thread, scratch, phases=form.size)
+        self.half = scratch.own(thread, (form.reach, rows, form.size, self.across + 1, channels), dtype)
         self.turned = scratch.own(thread, (form.size, form.reach, rows, self.across, self.filters), dtype)
-        largest = rows * max(self.columns, form.reach * self.across) * max(channels, self.filters)
+        largest = rows * form.reach * (self.across + 1) * max(channels, self.filters)
         self.room = [scratch.own(thread, (largest,), dtype) for _ in range(3)]
         self.target = pixels_last(maps.target)
         self.residual = None if maps.residual is None else pixels_last(maps.residual)
-        self.spare = product.spare(scratch, thread, max(1, TILE // self.filters), self.filters, dtype)
+        self.spare = product.epilogue.spare(scratch, thread, (max(1, TILE // self.filters), self.filters), dtype)
 
     def begin(self) -> list[Call]:
         return self.halo.sides()
@@ -284,8 +288,7 @@ class _Stages:
         last = size * (count - 1) + 1
         down = [rows[i : i + last : size] for i in range(reach)]
         calls = loads + self.form.inputs(down, list(half), self.spares(down[0]))
-        last = size * (self.across - 1) + 1
-        across = [half[:, :, j : j + last : size] for j in range(reach)]
+        across = [half[:, :, j % size, j // size : j // size + self.across] for j in range(reach)]
         return calls + self.form.inputs(across, [tiles.inputs[:, j] for j in range(reach)], self.spares(across[0]))
 
     def invert(self, tiles: _Tiles) -> list[Call]:
