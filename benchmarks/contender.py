@@ -128,6 +128,8 @@ def main() -> None:
         for module in kind.imports:
             importlib.import_module(module)
     except ModuleNotFoundError as missing:
+        if str(missing.name).startswith("archcalc"):
+            raise
         say(absent=f"there is no {missing.name}")
         return
     network = load(task["network"]).graph
