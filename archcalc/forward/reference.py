@@ -6,7 +6,7 @@ import numpy as np
 
 from archcalc.errors import Problem, UsageError, did_you_mean
 from archcalc.forward.kernels import Array
-from archcalc.forward.rules import RULES
+from archcalc.forward.rules import RULES, Rule
 from archcalc.forward.weights import weights_of
 from archcalc.graph import Node
 from archcalc.infer import InferredGraph
@@ -19,21 +19,24 @@ def run_reference(
     weights: Mapping[str, Array],
     x: Array | Sequence[Array],
     keep: Collection[str] = (),
+    rules: Mapping[str, Rule] = RULES,
 ) -> Iterator[tuple[int, Array]]:
     """Position and output of every node, in order; the last one is the output of the network.
 
     `x` is a batch of samples, N × the shape of the input: one array for each input of the network, alone where there is
-    one. An output is freed behind its last use, unless whoever receives it holds on to it. It may be a view of another:
-    those of the nodes named in `keep` are arrays of their own, so that holding them holds nothing else.
+    one. An output is freed behind its last use, unless whoever receives it holds on to it, and so are samples that
+    nobody else holds. It may be a view of another: those of the nodes named in `keep` are arrays of their own, so that
+    holding them holds nothing else. `rules` may be others than ours, which look on while ours compute.
 
     Raises UsageError for samples that do not fit and for names that no node has.
     """
-    given = dict(zip(_inputs_of(network), _checked(network, x), strict=True))
+    entries = _inputs_of(network)
+    alive = dict(zip(entries, _checked(network, x), strict=True))
+    del x
     _check_names(network, keep)
-    batch, last = len(next(iter(given.values()))), network.graph.last_uses()
-    alive: dict[int, Array] = dict(given)
+    batch, last = len(next(iter(alive.values()))), network.graph.last_uses()
     for position, node in enumerate(network.nodes):
-        output = alive[position] if position in given else _output(network, position, weights, alive, batch)
+        output = alive[position] if position in entries else _output(network, position, weights, alive, batch, rules)
         if node.name in keep and output.base is not None:
             output = output.copy()
         for producer in {position, *node.inputs}:
@@ -46,11 +49,16 @@ def run_reference(
 
 
 def _output(
-    network: InferredGraph, position: int, weights: Mapping[str, Array], alive: Mapping[int, Array], batch: int
+    network: InferredGraph,
+    position: int,
+    weights: Mapping[str, Array],
+    alive: Mapping[int, Array],
+    batch: int,
+    rules: Mapping[str, Rule],
 ) -> Array:
     node = network.nodes[position]
     inputs = [alive[producer] for producer in node.inputs]
-    output = RULES[node.op.keyword](node.op, inputs, weights_of(network, position, weights))
+    output = rules[node.op.keyword](node.op, inputs, weights_of(network, position, weights))
     # What reads no sample is the same for all of them.
     return output if node.inputs else np.broadcast_to(output, (batch, *output.shape[1:]))
 

@@ -72,7 +72,10 @@ def test_each_node_has_what_its_rule_makes_of_what_it_reads(branched: InferredGr
 
 
 def test_outputs_are_freed_behind_their_last_use(branched: InferredGraph) -> None:
-    """While a node's output is out, there are that one, those that are still to be read, and no others."""
+    """While a node's output is out, there are that one, those that are still to be read, and no others.
+
+    Samples that nobody else holds are no exception.
+    """
     last = branched.graph.last_uses()
     owners: list[weakref.ref[Array]] = []
     homes: list[int] = []
@@ -86,7 +89,7 @@ def test_outputs_are_freed_behind_their_last_use(branched: InferredGraph) -> Non
         del output, owner
         needed = {homes[i] for i, end in enumerate(last[: position + 1]) if end > position or i == position}
         alive = {homes[i] for i, owner_of in enumerate(owners) if owner_of() is not None}
-        assert alive == needed | {0}  # the samples are the caller's
+        assert alive == needed
     assert len(set(homes)) < len(homes)
 
 
