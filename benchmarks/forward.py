@@ -36,8 +36,9 @@ HERE = Path(__file__).parent
 DEFAULT = ("alexnet", "vgg16", "resnet50", "squeezenet1_0", "mobilenet_v2", "densenet121", "googlenet")
 PEERS = {"torch": ("torch", "torch-cl"), "onnxruntime": ("ort",)}
 ALL = ("ours", "torch", "torch-cl", "ort")
-PAUSE = 0.03
-"""Seconds after a turn in which threads that wait by spinning fall asleep."""
+PAUSE = 0.15
+"""Seconds after a turn in which threads that wait by spinning fall asleep: OpenBLAS's were seen to spin for 0.1 s,
+onnxruntime's for 0.05 s, on cores that the next one needs."""
 
 
 class Contender:

@@ -35,8 +35,10 @@ class Lowering:
         weights: Mapping[str, Array],
         batch: int,
         kept: Collection[int],
+        threads: int,
         algorithm: Choice | None,
     ) -> None:
+        self.threads = threads
         self.network, self.weights, self.batch, self.kept, self.algorithm = network, weights, batch, kept, algorithm
         self.consumers = consumers_of(network)
         self.dtype = next((array.dtype for array in weights.values()), np.dtype(np.float32))

@@ -9,9 +9,10 @@ from msgspec import Struct
 from archcalc.forward.plan.arena import Block, Layout, aligned, lay_out
 from archcalc.forward.plan.choose import Choice
 from archcalc.forward.plan.lower import Lowered, lower
+from archcalc.forward.plan.processes import Processes, shared_bytes
 from archcalc.forward.plan.steps import Step
 from archcalc.forward.plan.tiles import Array, Scratch
-from archcalc.forward.plan.workers import Phase, Team
+from archcalc.forward.plan.workers import Kind, Phase, Team, Threads, best_kind
 from archcalc.infer import InferredGraph
 
 
@@ -26,35 +27,43 @@ class Plan:
     """A compiled network. Call it with samples (N, C, …); it returns the output as an array of its own."""
 
     def __init__(
-        self, network: InferredGraph, lowered: Lowered, batch: int, threads: int, dtype: np.dtype[Any]
+        self,
+        network: InferredGraph,
+        lowered: Lowered,
+        batch: int,
+        threads: int,
+        dtype: np.dtype[Any],
+        workers: Kind | None = None,
     ) -> None:
         self.network, self.batch, self.threads, self.dtype = network, batch, threads, dtype
         self._values, self._inputs = lowered.values, lowered.inputs
         layout = _layout(lowered, dtype)
-        self._block = np.empty(layout.bytes, np.uint8)
+        self.workers = "threads" if threads == 1 else workers or best_kind()
+        room = shared_bytes if self.workers == "processes" else _own_bytes
+        self._block = room(layout.bytes)
         self._memory = [
             storage.constant
             if storage.constant is not None
             else self._block[offset : offset + _bytes(storage.shape, dtype)].view(dtype).reshape(storage.shape)
             for storage, offset in zip(lowered.storages, layout.offsets, strict=True)
         ]
-        trial = Scratch(threads)
+        trial = Scratch([None] * threads, None)
         for step in lowered.steps:
             step.bind(self._memory, threads, trial)
             trial.release()
         own, shared = trial.needed
-        scratch = Scratch(threads, own, shared)
+        scratch = Scratch([_own_bytes(own) for _ in range(threads)], room(shared))
         self.bound = []
         for step in lowered.steps:
             self.bound.append(Bound(step, tuple(step.bind(self._memory, threads, scratch))))
             scratch.release()
-        self._phases = [phase for bound in self.bound for phase in bound.phases]
-        self._team = Team(threads)
+        phases = [phase for bound in self.bound for phase in bound.phases]
+        self._team: Team = Processes(phases, threads) if self.workers == "processes" else Threads(phases, threads)
         self.activation_bytes, self.scratch_bytes = layout.bytes, own * threads + shared
 
     def __call__(self, *samples: Array) -> Array:
         self._load(samples)
-        self._team.run(self._phases)
+        self._team.run()
         return self.output(len(self.network.nodes) - 1)
 
     def output(self, position: int) -> Array:
@@ -65,11 +74,15 @@ class Plan:
         """The output, and how many seconds each step took."""
         self._load(samples)
         seconds: list[float] = []
-        self._team.run(self._phases, seconds)
+        self._team.run(seconds)
         taken = iter(seconds)
         return self.output(len(self.network.nodes) - 1), [
             sum(next(taken) for _ in bound.phases) for bound in self.bound
         ]
+
+    def close(self) -> None:
+        """Ends the workers, which otherwise end with the plan."""
+        self._team.close()
 
     def _load(self, samples: Sequence[Array]) -> None:
         for value, given in zip(self._inputs, samples, strict=True):
@@ -83,12 +96,21 @@ def compile_plan(
     threads: int = 2,
     algorithm: Choice | None = None,
     keep: Collection[str] = (),
+    workers: Kind | None = None,
 ) -> Plan:
-    """A plan for a network with its weights and a batch size."""
+    """A plan for a network with its weights and a batch size.
+
+    `threads` is how many workers compute; `workers` what they are, which is otherwise chosen (see `best_kind`).
+    `algorithm` is that of all convolutions for which it is defined. The outputs of layers in `keep` may be asked for.
+    """
     index = network.graph.index()
-    lowered = lower(network, weights, batch, [index[name] for name in keep], algorithm)
+    lowered = lower(network, weights, batch, threads, [index[name] for name in keep], algorithm)
     dtype = next((array.dtype for array in weights.values()), np.dtype(np.float32))
-    return Plan(network, lowered, batch, threads, dtype)
+    return Plan(network, lowered, batch, threads, dtype, workers)
+
+
+def _own_bytes(count: int) -> Array:
+    return np.empty(count, np.uint8)
 
 
 def _bytes(shape: Sequence[int], dtype: np.dtype[Any]) -> int:

@@ -22,7 +22,8 @@ from archcalc.forward.plan.workers import Call
 SMALL = 1_000_000
 """Multiplications up to which OpenBLAS takes matrices as they are (100³)."""
 
-WIDTHS = (64, 32, 96, 48, 128, 80, 72, 40, 112, 120, 24, 16)
+NARROW, WIDEST = 24, 128
+WIDTHS = (64, 32, 96, 48, 128, 80, 72, 40, 112, 120, 24)
 """Filters of a block, best first; a number that none of them divides is a block of its own, if it is small."""
 
 FEWEST_ROWS = 12
@@ -53,7 +54,7 @@ def pack(weights: Array, blocks: bool) -> Packed:
     if blocks:
         for width in (*WIDTHS, filters):
             rows = SMALL // (deep * width)
-            if filters % width == 0 and rows >= FEWEST_ROWS and width <= WIDTHS[4]:
+            if filters % width == 0 and rows >= FEWEST_ROWS and min(filters, NARROW) <= width <= WIDEST:
                 split = weights.reshape(matrices, deep, filters // width, width).transpose(0, 2, 1, 3)
                 return Packed(np.ascontiguousarray(split), rows)
     return Packed(np.ascontiguousarray(weights[:, None]))

@@ -28,11 +28,10 @@ class Scratch:
     Made without room it hands out fresh arrays and adds up how much room would have been needed.
     """
 
-    def __init__(self, threads: int, own: int = 0, shared: int = 0) -> None:
-        self._room = [np.empty(own, np.uint8) if own else None for _ in range(threads)]
-        self._room.append(np.empty(shared, np.uint8) if shared else None)
-        self._used = [0] * (threads + 1)
-        self._most = [0] * (threads + 1)
+    def __init__(self, own: Sequence[Array | None], shared: Array | None) -> None:
+        self._room = [*own, shared]
+        self._used = [0] * len(self._room)
+        self._most = [0] * len(self._room)
 
     def own(self, thread: int, shape: Sequence[int], dtype: Any) -> Array:
         """An array that only one thread uses."""
@@ -48,7 +47,7 @@ class Scratch:
         self._used[place] = begin + -(-size // 64) * 64
         self._most[place] = max(self._most[place], self._used[place])
         room = self._room[place]
-        if room is None:
+        if room is None or not room.size:
             return np.empty(shape, dtype)
         taken: Array = room[begin : begin + size].view(dtype).reshape(shape)
         return taken
