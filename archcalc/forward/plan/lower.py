@@ -35,12 +35,13 @@ def lower(
     weights: Mapping[str, Array],
     batch: int,
     threads: int,
+    dtype: np.dtype[Any],
     keep: Collection[int] = (),
     algorithm: Choice | None = None,
 ) -> Lowered:
     """The steps of a network; the outputs of the nodes in `keep`, and its own, are there as they are at the end."""
     kept = {*keep, len(network.nodes) - 1}
-    low = Lowering(network, weights, batch, kept, threads, algorithm)
+    low = Lowering(network, weights, batch, kept, threads, dtype, algorithm)
     for position in range(len(network.nodes)):
         if position not in low.values:
             LOWERED.get(low.op(position).keyword, Lowering.by_rule)(low, position)

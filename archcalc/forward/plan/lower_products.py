@@ -52,7 +52,7 @@ def conv(low: Lowering, position: int) -> None:
     added = bias.astype(low.dtype) if left.idle and np.any(bias) else None
     geometry = geometry_of(op, low.network.shapes[producer])
     algorithm = choose(geometry, kernel.shape, low.shape(position), low.threads, low.algorithm)
-    packed = prepare(algorithm, kernel, op.groups, low.dtype, low.blocks)
+    packed = prepare(algorithm, geometry, kernel, low.dtype, low.blocks)
     convolution = Convolution(algorithm, geometry, packed, Epilogue(added, limits, curve), beyond)
     target = low.target(chain.last)
     reads = (source,) if residual is None else (source, residual)

@@ -36,12 +36,13 @@ class Lowering:
         batch: int,
         kept: Collection[int],
         threads: int,
+        dtype: np.dtype[Any],
         algorithm: Choice | None,
     ) -> None:
         self.threads = threads
         self.network, self.weights, self.batch, self.kept, self.algorithm = network, weights, batch, kept, algorithm
         self.consumers = consumers_of(network)
-        self.dtype = next((array.dtype for array in weights.values()), np.dtype(np.float32))
+        self.dtype = dtype
         self.blocks = blocks_pay(self.dtype)
         self.values: dict[int, Value] = {}
         self.storages: list[Storage] = []

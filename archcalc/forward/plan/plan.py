@@ -97,16 +97,18 @@ def compile_plan(
     algorithm: Choice | None = None,
     keep: Collection[str] = (),
     workers: Kind | None = None,
+    dtype: str | None = None,
 ) -> Plan:
     """A plan for a network with its weights and a batch size.
 
     `threads` is how many workers compute; `workers` what they are, which is otherwise chosen (see `best_kind`).
     `algorithm` is that of all convolutions for which it is defined. The outputs of layers in `keep` may be asked for.
+    `dtype` is that of the weights, unless it is said.
     """
     index = network.graph.index()
-    lowered = lower(network, weights, batch, threads, [index[name] for name in keep], algorithm)
-    dtype = next((array.dtype for array in weights.values()), np.dtype(np.float32))
-    return Plan(network, lowered, batch, threads, dtype, workers)
+    numbers = np.dtype(dtype) if dtype else next((array.dtype for array in weights.values()), np.dtype(np.float32))
+    lowered = lower(network, weights, batch, threads, numbers, [index[name] for name in keep], algorithm)
+    return Plan(network, lowered, batch, threads, numbers, workers)
 
 
 def _own_bytes(count: int) -> Array:

@@ -70,8 +70,8 @@ def limits_before(affine: Affine, low: float | None, high: float | None, dtype: 
     """
     scale = np.ones(channels) if affine.scale is None else affine.scale
     offset = np.zeros(channels) if affine.offset is None else affine.offset
-    floor = np.full(channels, -np.inf) if low is None else (low - offset) / scale
-    ceiling = np.full(channels, np.inf) if high is None else (high - offset) / scale
+    floor = -np.inf * np.sign(scale) if low is None else (low - offset) / scale
+    ceiling = np.inf * np.sign(scale) if high is None else (high - offset) / scale
     lows, highs = np.where(scale > 0, floor, ceiling), np.where(scale > 0, ceiling, floor)
     return Limits(
         None if np.all(lows == -np.inf) else lows.astype(dtype),

@@ -1,0 +1,205 @@
+"""The fast plan against the plain kernels: every operator, random networks, the zoo, every algorithm."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ops.cases import Sample, each
+from ops.samples import SAMPLES
+
+from archcalc.forward.kernels import Array
+from archcalc.forward.plan import compile_plan
+from archcalc.forward.plan.choose import Choice
+from archcalc.forward.reference import run_reference
+from archcalc.forward.weights import random_weights
+from archcalc.graph import Graph, Node
+from archcalc.infer import InferredGraph, infer
+from archcalc.network import load
+from archcalc.ops import OPS
+from archcalc.ops.conv import Conv
+
+from .blocks import any_weights, block_networks
+from .strategies import convolutions
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+READING = [sample for sample in SAMPLES if sample.inputs]
+ALGORITHMS: tuple[Choice, ...] = ("direct", "im2col", "winograd")
+
+
+def one_layer(case: Sample) -> InferredGraph:
+    """A network of one layer and its inputs."""
+    inputs = [Node(f"x{i}", OPS["input"](shape)) for i, shape in enumerate(case.inputs)]
+    return infer(Graph("one", (*inputs, Node("layer", case.op, tuple(range(len(inputs)))))))
+
+
+def samples_for(network: InferredGraph, batch: int, dtype: str = "float64") -> list[Array]:
+    rng = np.random.default_rng(1)
+    shapes = [shape for node, shape in zip(network.nodes, network.shapes, strict=True) if node.op.keyword == "input"]
+    return [rng.standard_normal((batch, *shape)).astype(dtype) for shape in shapes]
+
+
+def reference(network: InferredGraph, weights: dict[str, Array], samples: list[Array]) -> dict[int, Array]:
+    """The outputs of all nodes by the plain kernels."""
+    x = samples if len(samples) > 1 else samples[0]
+    return dict(run_reference(network, weights, x, keep=[node.name for node in network.nodes]))
+
+
+def near(given: Array, expected: Array, tolerance: float) -> None:
+    """Of the same shape, and apart by no more than a share of the largest value."""
+    assert given.shape == expected.shape
+    assert np.abs(given - expected).max() <= tolerance * max(np.abs(expected).max(), 1e-3)
+
+
+@each(READING)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_every_operator(case: Sample, threads: int) -> None:
+    """A layer alone, on a batch of 3."""
+    network = one_layer(case)
+    weights, samples = any_weights(network), samples_for(network, 3)
+    plan = compile_plan(network, weights, 3, threads, dtype="float64")
+    near(plan(*samples), reference(network, weights, samples)[len(network.nodes) - 1], 1e-10)
+
+
+@settings(max_examples=300)
+@given(block_networks(), st.integers(1, 3), st.integers(1, 3), st.sampled_from([None, *ALGORITHMS]), st.data())
+def test_random_networks(
+    network: InferredGraph, batch: int, threads: int, algorithm: Choice | None, data: st.DataObject
+) -> None:
+    """The output, and those of layers that are asked for, whatever is fused; a second run gives the same."""
+    keep = data.draw(st.sets(st.sampled_from([node.name for node in network.nodes]), max_size=3))
+    weights, samples = any_weights(network), samples_for(network, batch)
+    expected = reference(network, weights, samples)
+    plan = compile_plan(network, weights, batch, threads, algorithm, keep, dtype="float64")
+    plan(*[np.zeros_like(x) for x in samples])
+    near(plan(*samples), expected[len(network.nodes) - 1], 1e-7)
+    for name in keep:
+        position = network.graph.index()[name]
+        near(plan.output(position), expected[position], 1e-7)
+
+
+@settings(max_examples=200)
+@given(convolutions(), st.sampled_from(ALGORITHMS), st.integers(1, 3), st.integers(1, 3))
+def test_convolutions_by_every_algorithm(case: Sample, algorithm: Choice, batch: int, threads: int) -> None:
+    """Strides, dilations, groups and padding of all kinds, in one to three dimensions."""
+    network = one_layer(case)
+    weights, samples = any_weights(network), samples_for(network, batch)
+    plan = compile_plan(network, weights, batch, threads, algorithm)
+    near(plan(*samples), reference(network, weights, samples)[1], 1e-10)
+
+
+@settings(max_examples=60)
+@given(
+    st.integers(1, 40), st.integers(1, 40), st.tuples(*[st.integers(1, 21)] * 2), st.integers(0, 2), st.integers(1, 4)
+)
+def test_winograd_of_any_size(channels: int, filters: int, sizes: tuple[int, int], padding: int, threads: int) -> None:
+    """Tiles that hang over the edges, rows shared out unevenly, both sizes of tile."""
+    case = Sample(Conv(filters, 3, padding=padding), ((channels, *sizes),))
+    if not list(case.op.check(case.inputs)):
+        network = one_layer(case)
+        weights, samples = any_weights(network), samples_for(network, 2)
+        plan = compile_plan(network, weights, 2, threads, "winograd")
+        assert plan.bound[0].step.algorithm.startswith("winograd")
+        near(plan(*samples), reference(network, weights, samples)[1], 1e-10)
+
+
+@pytest.mark.parametrize(("sizes", "form"), [((56, 56), "winograd_4x4"), ((7, 7), "winograd_2x2")])
+def test_tiles_by_size(sizes: tuple[int, int], form: str) -> None:
+    """Large maps take large tiles; and both forms agree with the definition on many channels at once."""
+    case = Sample(Conv(130, 3, padding=1), ((70, *sizes),))
+    network = one_layer(case)
+    weights, samples = any_weights(network, dtype="float32"), samples_for(network, 1, "float32")
+    plan = compile_plan(network, weights, 1, 2, "winograd")
+    assert plan.bound[0].step.algorithm == form
+    wide = {name: array.astype("float64") for name, array in weights.items()}
+    expected = reference(network, wide, [x.astype("float64") for x in samples])[1]
+    near(plan(*samples), expected, 1e-4 if form == "winograd_4x4" else 1e-5)
+
+
+SMALL = (
+    *("lenet5", "squeezenet1_1", "mobilenet_v2", "shufflenet_v2_x0_5", "efficientnet_b0", "resnet20_cifar"),
+    *("densenet_40_12", "preact_resnet164", "fractalnet_c3", "regnet_y_400mf", "inception_bottleneck", "nin_cifar10"),
+    *("mobilenet_v3_small", "googlenet", "alexnet_2gpu", "wrn_40_1", "stochastic_depth_110", "resnet18"),
+)
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize(("algorithm", "tolerance"), [(None, 1e-4), ("im2col", 1e-5)])
+def test_zoo(name: str, algorithm: Choice | None, tolerance: float) -> None:
+    """float32 within 1e-4 of float64, and within 1e-5 without Winograd."""
+    network = load(name).graph
+    weights = random_weights(network, 0)
+    wide = {key: array.astype("float64") for key, array in weights.items()}
+    samples = samples_for(network, 1, "float32")
+    *_, (_, expected) = run_reference(network, wide, samples[0].astype("float64"))
+    near(compile_plan(network, weights, 1, 2, algorithm)(*samples), expected, tolerance)
+
+
+def test_offsets_do_not_grow_from_layer_to_layer() -> None:
+    """Biases that are left to the next layer would grow with each: 40 layers of convolution, norm and ReLU."""
+    nodes = [Node("x", OPS["input"]((16, 9, 9)))]
+    for layer in range(40):
+        for keyword, arguments in (
+            ("conv", {"out_channels": 16, "kernel_size": 3, "padding": 1}),
+            ("batchnorm", {}),
+            ("relu", {}),
+        ):
+            nodes.append(Node(f"{keyword}{layer}", OPS[keyword](**arguments), (len(nodes) - 1,)))
+    network = infer(Graph("deep", tuple(nodes)))
+    weights = random_weights(network, 0)
+    rng = np.random.default_rng(0)
+    weights |= {
+        name: rng.normal(0, 0.5, array.shape).astype(array.dtype)
+        for name, array in weights.items()
+        if name.endswith(("bias", "running_mean"))
+    }
+    wide = {name: array.astype("float64") for name, array in weights.items()}
+    samples = samples_for(network, 1, "float32")
+    expected = reference(network, wide, [samples[0].astype("float64")])[len(nodes) - 1]
+    near(compile_plan(network, weights)(*samples), expected, 1e-5)
+
+
+def test_a_run_allocates_next_to_nothing() -> None:
+    """All memory is laid out when the network is compiled; what numpy still needs is a few buffers."""
+    network = load("squeezenet1_1").graph
+    plan = compile_plan(network, random_weights(network), 1, 2)
+    samples = samples_for(network, 1, "float32")
+    plan(*samples)
+    tracemalloc.start()
+    plan(*samples)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 200_000
+    assert plan.activation_bytes > 3_000_000
+
+
+def test_works_in_the_memory_that_was_predicted() -> None:
+    """Activations take no more than the analysis says is alive at once."""
+    from archcalc.analysis.memory import measure_memory
+
+    for name in ("vgg16", "resnet50", "mobilenet_v2", "googlenet", "squeezenet1_0"):
+        network = load(name).graph
+        nothing = {key: np.broadcast_to(np.float32(1), array.shape) for key, array in shapes(network).items()}
+        plan = compile_plan(network, nothing, 1, 2)
+        assert plan.activation_bytes <= measure_memory(network).peak_bytes
+
+
+def shapes(network: InferredGraph) -> dict[str, Array]:
+    """Weights that take no memory."""
+    return {
+        f"{node.name}.{weight.name}": np.broadcast_to(np.float32(1), weight.shape)
+        for position, node in enumerate(network.nodes)
+        for weight in network.weights(position)
+    }
+
+
+def test_times_every_step() -> None:
+    """As many times as there are steps, and the same output."""
+    network = load("lenet5").graph
+    plan = compile_plan(network, random_weights(network), 1, 2)
+    samples = samples_for(network, 1, "float32")
+    output, seconds = plan.timed(*samples)
+    assert len(seconds) == len(plan.bound)
+    assert all(second >= 0 for second in seconds)
+    np.testing.assert_array_equal(output, plan(*samples))
