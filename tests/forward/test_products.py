@@ -2,16 +2,20 @@
 
 import math
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archcalc.forward.plan import compile_plan
 from archcalc.forward.plan.choose import choose
 from archcalc.forward.plan.geometry import Geometry
 from archcalc.forward.plan.product import SMALL, blocks_pay, multiply, pack
 from archcalc.forward.plan.steps import rows_by_weights
 from archcalc.forward.plan.tiles import Curve, bend
+from archcalc.forward.weights import random_weights
+from archcalc.network import load
 
 THREE = Geometry((3, 3), (1, 1), (1, 1), ((1, 1), (1, 1)))
 
@@ -86,3 +90,20 @@ def test_gelu_is_exact_to_float32() -> None:
 def test_algorithms(kernel: tuple[int, ...], geometry: Geometry, forced: object, expected: str) -> None:
     """By kind and size; what is forced holds where it is defined."""
     assert choose(geometry, kernel, (1, kernel[0], 56, 56), 2, forced) == expected
+
+
+def test_tuning_measures_what_is_defined() -> None:
+    """It takes one of the algorithms that fit, the same for layers of the same sizes, and changes no number."""
+    network = load("squeezenet1_1", input="3x65x65").graph
+    weights = random_weights(network)
+    x = np.random.default_rng(0).standard_normal((1, 3, 65, 65)).astype(np.float32)
+    plain, tuned = (compile_plan(network, weights, 1, 1, tune=tune) for tune in (False, True))
+    np.testing.assert_allclose(tuned(x), plain(x), rtol=1e-3, atol=1e-4)
+    by_size: dict[object, set[str]] = {}
+    for bound in tuned.bound:
+        node = network.nodes[bound.step.nodes[0]]
+        if node.op.keyword == "conv":
+            sizes = (msgspec.structs.astuple(node.op), network.inputs(node))
+            by_size.setdefault(sizes, set()).add(bound.step.algorithm)
+    assert all(len(chosen) == 1 for chosen in by_size.values())
+    assert set().union(*by_size.values()) <= {"direct", "im2col", "winograd_2x2", "winograd_4x4"}

@@ -1,6 +1,6 @@
 """Which algorithm computes a convolution."""
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from archcalc.forward.plan.geometry import Geometry
 from archcalc.forward.plan.winograd import F2, F4, Form, fits
@@ -8,10 +8,10 @@ from archcalc.forward.plan.winograd import F2, F4, Form, fits
 Choice = Literal["direct", "im2col", "winograd"]
 """What may be asked for."""
 
-Algorithm = Literal["direct", "depthwise", "im2col", "winograd_2x2", "winograd_4x4"]
+Algorithm: TypeAlias = Literal["direct", "depthwise", "im2col", "winograd_2x2", "winograd_4x4"]
 """What is done."""
 
-FORMS: dict[str, Form] = {"winograd_2x2": F2, "winograd_4x4": F4}
+FORMS: dict[Algorithm, Form] = {"winograd_2x2": F2, "winograd_4x4": F4}
 
 PASS = 12.0
 """Multiply-adds of a matrix product in the time of one number of an element-wise pass, about."""
@@ -25,8 +25,18 @@ CALL = 40_000.0
 With these three the choice took 1.003 times the least of the three algorithms' times on average over 35 shapes of known
 networks, on the machine they were fitted on; 1.05 at most."""
 
-PASSES = {"winograd_2x2": (4, 4), "winograd_4x4": (17, 13)}
+PASSES: dict[Algorithm, tuple[int, int]] = {"winograd_2x2": (4, 4), "winograd_4x4": (17, 13)}
 """Element-wise passes of a transform along one axis, of inputs and of outputs."""
+
+
+def candidates(geometry: Geometry, kernel: tuple[int, ...]) -> tuple[Algorithm, ...]:
+    """The algorithms worth trying, `kernel` being (filters, channels of a group, height, width)."""
+    filters, channels = kernel[:2]
+    if geometry.groups > 1 and channels == 1 and filters == geometry.groups:
+        return ("depthwise",)
+    if geometry.pointwise and geometry.groups == 1:
+        return ("direct",)
+    return ("im2col", *FORMS) if fits(geometry) else ("im2col",)
 
 
 def choose(
@@ -34,23 +44,24 @@ def choose(
 ) -> Algorithm:
     """The algorithm that should take the least time; the one that is forced, where it is defined.
 
-    `kernel` is (filters, channels of a group, height, width), `output` (N, filters, …).
+    `output` is (N, filters, …).
     """
-    filters, channels, kh, kw = kernel
-    depthwise = geometry.groups > 1 and channels == 1 and filters == geometry.groups
-    costs: dict[Algorithm, float] = {}
-    if fits(geometry):
-        costs = {name: _winograd_cost(name, channels, output, threads) for name in ("winograd_2x2", "winograd_4x4")}
-    if forced == "winograd" and costs:
-        return min(costs, key=costs.__getitem__)
+    able = candidates(geometry, kernel)
+    if forced == "direct":
+        return able[0] if able[0] == "depthwise" else "direct"
     if forced == "im2col":
         return "im2col"
-    if depthwise:
-        return "depthwise"
-    if forced == "direct" or (geometry.pointwise and geometry.groups == 1):
-        return "direct"
-    costs["im2col"] = _im2col_cost(kh * kw * channels, output, threads)
+    if forced == "winograd" and fits(geometry):
+        able = tuple(FORMS)
+    costs = {name: _cost(name, kernel, output, threads) for name in able} if len(able) > 1 else dict.fromkeys(able, 0.0)
     return min(costs, key=costs.__getitem__)
+
+
+def _cost(name: Algorithm, kernel: tuple[int, ...], output: tuple[int, ...], threads: int) -> float:
+    _, channels, kh, kw = kernel
+    if name == "im2col":
+        return _im2col_cost(kh * kw * channels, output, threads)
+    return _winograd_cost(name, channels, output, threads)
 
 
 def _im2col_cost(deep: int, output: tuple[int, ...], threads: int) -> float:

@@ -1,6 +1,6 @@
 """Network → steps: what each operator becomes."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -8,11 +8,10 @@ import numpy as np
 from msgspec import Struct
 
 from archcalc.forward.plan import steps
-from archcalc.forward.plan.choose import Choice
 from archcalc.forward.plan.fuse import CURVES, LIMITING, PASSING, is_curve
 from archcalc.forward.plan.geometry import covering, pooling_of, two
 from archcalc.forward.plan.lower_products import attention, conv, linear, statistics
-from archcalc.forward.plan.lowering import Lowering, turned
+from archcalc.forward.plan.lowering import Lowering, Options, turned
 from archcalc.forward.plan.pool import window_counts
 from archcalc.forward.plan.steps import Step
 from archcalc.forward.plan.tiles import FREE, Array, Curve
@@ -30,23 +29,16 @@ class Lowered(Struct, frozen=True):
     values: dict[int, Value]
 
 
-def lower(
-    network: InferredGraph,
-    weights: Mapping[str, Array],
-    batch: int,
-    threads: int,
-    dtype: np.dtype[Any],
-    keep: Collection[int] = (),
-    algorithm: Choice | None = None,
-) -> Lowered:
-    """The steps of a network; the outputs of the nodes in `keep`, and its own, are there as they are at the end."""
-    kept = {*keep, len(network.nodes) - 1}
-    low = Lowering(network, weights, batch, kept, threads, dtype, algorithm)
+def lower(network: InferredGraph, weights: Mapping[str, Array], options: Options) -> Lowered:
+    """The steps of a network; the outputs of the nodes that are kept, and its own, are there at the end."""
+    low = Lowering(network, weights, options)
     for position in range(len(network.nodes)):
         if position not in low.values:
             LOWERED.get(low.op(position).keyword, Lowering.by_rule)(low, position)
     inputs = tuple(low.values[i] for i, node in enumerate(network.nodes) if node.op.keyword == "input")
-    return Lowered(tuple(low.steps), tuple(low.storages), inputs, {position: low.values[position] for position in kept})
+    return Lowered(
+        tuple(low.steps), tuple(low.storages), inputs, {position: low.values[position] for position in low.kept}
+    )
 
 
 def _input(low: Lowering, position: int) -> None:

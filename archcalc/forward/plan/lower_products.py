@@ -6,10 +6,10 @@ import numpy as np
 
 from archcalc.forward.plan import steps
 from archcalc.forward.plan.attend import Heads, attend
-from archcalc.forward.plan.choose import choose
+from archcalc.forward.plan.choose import Algorithm, choose
 from archcalc.forward.plan.convolve import Convolution, bind_convolution, prepare
 from archcalc.forward.plan.fuse import LIMITING, Chain
-from archcalc.forward.plan.geometry import Geometry, geometry_of
+from archcalc.forward.plan.geometry import Geometry, geometry_of, two
 from archcalc.forward.plan.lowering import Lowering, turned
 from archcalc.forward.plan.product import Packed, pack
 from archcalc.forward.plan.tiles import FREE, Array, Curve, Epilogue, Limits
@@ -51,13 +51,21 @@ def conv(low: Lowering, position: int) -> None:
     limits, curve = activation(low, chain, left, op.out_channels)
     added = bias.astype(low.dtype) if left.idle and np.any(bias) else None
     geometry = geometry_of(op, low.network.shapes[producer])
-    algorithm = choose(geometry, kernel.shape, low.shape(position), low.threads, low.algorithm)
+    algorithm = _algorithm(low, position, geometry, kernel.shape)
     packed = prepare(algorithm, geometry, kernel, low.dtype, low.blocks)
     convolution = Convolution(algorithm, geometry, packed, Epilogue(added, limits, curve), beyond)
     target = low.target(chain.last)
     reads = (source,) if residual is None else (source, residual)
     bind = partial(bind_convolution, convolution, source, residual, target)
     low.add_step(chain.nodes, algorithm, reads, target.left(left), bind)
+
+
+def _algorithm(low: Lowering, position: int, geometry: Geometry, kernel: tuple[int, ...]) -> Algorithm:
+    """By cost, unless it is forced or to be measured."""
+    source, target = low.shape(low.inputs(position)[0]), low.shape(position)
+    if low.tuner is not None and low.options.algorithm is None:
+        return low.tuner.fastest(geometry, kernel, *((*size[:2], *two(size[2:])) for size in (source, target)))
+    return choose(geometry, kernel, target, low.options.threads, low.options.algorithm)
 
 
 def _residual(low: Lowering, position: int) -> Value:

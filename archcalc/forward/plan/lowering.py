@@ -1,6 +1,6 @@
 """What is known while a network is lowered to steps: where outputs lie, and what is left to whoever reads them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -13,10 +13,22 @@ from archcalc.forward.plan.fuse import LIMITING, PASSING, Chain, chain_from, con
 from archcalc.forward.plan.product import blocks_pay
 from archcalc.forward.plan.steps import Bind, Step, as_map
 from archcalc.forward.plan.tiles import Array, Curve, Limits, matrix
-from archcalc.forward.plan.values import Affine, Storage, Value
+from archcalc.forward.plan.tune import Tuner
+from archcalc.forward.plan.values import Affine, Storage, Value, last_to_channels
 from archcalc.forward.weights import weights_of
 from archcalc.infer import InferredGraph
 from archcalc.ops.base import axis_of
+
+
+class Options(Struct, frozen=True):
+    """What a plan is to be: see `compile_plan`."""
+
+    batch: int
+    threads: int
+    dtype: "np.dtype[Any]"
+    algorithm: Choice | None = None
+    tune: bool = False
+    keep: tuple[int, ...] = ()
 
 
 class Place(Struct, frozen=True):
@@ -29,21 +41,13 @@ class Place(Struct, frozen=True):
 class Lowering:
     """The state of one lowering. It is filled node by node, in order."""
 
-    def __init__(
-        self,
-        network: InferredGraph,
-        weights: Mapping[str, Array],
-        batch: int,
-        kept: Collection[int],
-        threads: int,
-        dtype: np.dtype[Any],
-        algorithm: Choice | None,
-    ) -> None:
-        self.threads = threads
-        self.network, self.weights, self.batch, self.kept, self.algorithm = network, weights, batch, kept, algorithm
+    def __init__(self, network: InferredGraph, weights: Mapping[str, Array], options: Options) -> None:
+        self.network, self.weights, self.options = network, weights, options
+        self.batch, self.dtype = options.batch, options.dtype
+        self.kept = {*options.keep, len(network.nodes) - 1}
         self.consumers = consumers_of(network)
-        self.dtype = dtype
         self.blocks = blocks_pay(self.dtype)
+        self.tuner = Tuner(self.dtype, self.blocks) if options.tune else None
         self.values: dict[int, Value] = {}
         self.storages: list[Storage] = []
         self.steps: list[Step] = []
@@ -206,11 +210,6 @@ def _places(network: InferredGraph) -> dict[int, Place]:
 def turned(value: Value) -> Value:
     """Features seen as channels, whatever is left to be done."""
     return Value(value.storage, (*value.views, last_to_channels), value.affine, value.limits)
-
-
-def last_to_channels(array: Array) -> Array:
-    """(N, …, C) as (N, C, …)."""
-    return np.moveaxis(array, -1, 1)
 
 
 def _part(part: slice, array: Array) -> Array:

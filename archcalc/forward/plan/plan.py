@@ -9,6 +9,7 @@ from msgspec import Struct
 from archcalc.forward.plan.arena import Block, Layout, aligned, lay_out
 from archcalc.forward.plan.choose import Choice
 from archcalc.forward.plan.lower import Lowered, lower
+from archcalc.forward.plan.lowering import Options
 from archcalc.forward.plan.processes import Processes, shared_bytes
 from archcalc.forward.plan.steps import Step
 from archcalc.forward.plan.tiles import Array, Scratch
@@ -98,17 +99,19 @@ def compile_plan(
     keep: Collection[str] = (),
     workers: Kind | None = None,
     dtype: str | None = None,
+    tune: bool = False,
 ) -> Plan:
     """A plan for a network with its weights and a batch size.
 
     `threads` is how many workers compute; `workers` what they are, which is otherwise chosen (see `best_kind`).
     `algorithm` is that of all convolutions for which it is defined. The outputs of layers in `keep` may be asked for.
-    `dtype` is that of the weights, unless it is said.
+    `tune` measures which algorithm is fastest for each convolution, in place of estimating it. `dtype` is that of the
+    weights, unless it is said.
     """
     index = network.graph.index()
     numbers = np.dtype(dtype) if dtype else next((array.dtype for array in weights.values()), np.dtype(np.float32))
-    lowered = lower(network, weights, batch, threads, numbers, [index[name] for name in keep], algorithm)
-    return Plan(network, lowered, batch, threads, numbers, workers)
+    options = Options(batch, threads, numbers, algorithm, tune, tuple(index[name] for name in keep))
+    return Plan(network, lower(network, weights, options), batch, threads, numbers, workers)
 
 
 def _own_bytes(count: int) -> Array:

@@ -89,6 +89,11 @@ class Storage(Struct, frozen=True):
 View = Callable[[Array], Array]
 
 
+def last_to_channels(array: Array) -> Array:
+    """(N, …, C), channels last in memory, as (N, C, …)."""
+    return np.moveaxis(array, -1, 1)
+
+
 class Value(Struct, frozen=True):
     """The output of a node: its storage, how that is seen as the node's output (N, C, …), and what is to be done yet.
 
