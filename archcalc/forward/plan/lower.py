@@ -111,9 +111,9 @@ def _limit(low: Lowering, position: int) -> None:
         low.by_rule(position)
         return
     if not low.leaves[position]:
-        on_features = low.features_last(value)
-        size = low.network.shapes[position][-1] if on_features else channels
-        low.mapped(position, value, value.affine, limits_before(IDLE, *bounds, low.dtype, size))
+        features = value.affine.idle and low.features_last(value)
+        after = limits_before(IDLE, *bounds, low.dtype, low.network.shapes[position][-1] if features else channels)
+        low.mapped(position, value, value.affine, after, None, features)
         return
     limits, readers = limits_before(value.affine, *bounds, low.dtype, channels), low.consumers[position]
     if len(readers) == 1 and low.op(readers[0]).keyword == "conv":
@@ -131,18 +131,20 @@ def _bend(low: Lowering, position: int) -> None:
         low.by_rule(position)
         return
     value = low.plain(low.inputs(position)[0])
-    low.mapped(position, value, IDLE, FREE, Curve(op.keyword, getattr(op, "negative_slope", 0.0)))
+    low.mapped(
+        position, value, IDLE, FREE, Curve(op.keyword, getattr(op, "negative_slope", 0.0)), low.features_last(value)
+    )
 
 
 def _layer_scale(low: Lowering, position: int) -> None:
     """A factor for each feature of tokens, or each channel of a map."""
     op, value, rank = low.op(position), low.plain(low.inputs(position)[0]), len(low.network.shapes[position])
-    along = axis_of(op.dim, rank)
-    if not low.on_maps(position) or along != (rank - 1 if low.features_last(value) else 0):
+    features = low.features_last(value)
+    if not low.on_maps(position) or axis_of(op.dim, rank) != (rank - 1 if features else 0):
         low.by_rule(position)
         return
     gamma = low.stored(position)["gamma"].astype(np.float64)
-    low.mapped(position, value, Affine(gamma, np.zeros(len(gamma))), FREE)
+    low.mapped(position, value, Affine(gamma, np.zeros(len(gamma))), FREE, None, features)
 
 
 def _layernorm(low: Lowering, position: int) -> None:

@@ -184,11 +184,21 @@ class Lowering:
         bind = partial(steps.by_rule, self.op(position), reads, target, self.stored(position))
         self.add_step((position,), "reference", reads, target, bind)
 
-    def mapped(self, position: int, value: Value, affine: Affine, after: Limits, curve: Curve | None = None) -> None:
-        """A step that makes values of the numbers of another node."""
-        features = self.features_last(value)
+    def mapped(
+        self,
+        position: int,
+        value: Value,
+        affine: Affine,
+        after: Limits,
+        curve: Curve | None = None,
+        features: bool = False,
+    ) -> None:
+        """A step that makes values of the numbers of another node.
+
+        With `features` what is given for each channel is for each unit of the last axis.
+        """
         target = self.target(position, features)
-        read, write = (value, target) if not features else (turned(value), turned(target))
+        read, write = (turned(value), turned(target)) if features else (value, target)
         bind = partial(steps.mapped, read, write, affine, after, curve)
         self.add_step((position,), "elementwise", (value,), target, bind)
 
