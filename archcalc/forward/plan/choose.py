@@ -16,14 +16,17 @@ FORMS: dict[Algorithm, Form] = {"winograd_2x2": F2, "winograd_4x4": F4}
 PASS = 12.0
 """Multiply-adds of a matrix product in the time of one number of an element-wise pass, about."""
 
+COPY = 2.0
+"""Likewise for a value of a window that is copied."""
+
 READ = 8.0
 """Likewise for bringing one weight into the cache."""
 
 CALL = 40_000.0
 """Likewise for a call of numpy on hardly anything: about 0.3 µs.
 
-With these three the choice took 1.003 times the least of the three algorithms' times on average over 35 shapes of known
-networks, on the machine they were fitted on; 1.05 at most."""
+With these four the choice took 1.002 times the least of the three algorithms' times on average over 35 shapes of known
+networks, on the machine they were fitted on; 1.06 at most."""
 
 PASSES: dict[Algorithm, tuple[int, int]] = {"winograd_2x2": (4, 4), "winograd_4x4": (17, 13)}
 """Element-wise passes of a transform along one axis, of inputs and of outputs."""
@@ -67,9 +70,7 @@ def _cost(name: Algorithm, kernel: tuple[int, ...], output: tuple[int, ...], thr
 def _im2col_cost(deep: int, output: tuple[int, ...], threads: int) -> float:
     samples, filters, *sizes = output
     pixels = samples * sizes[0] * sizes[-1]
-    # A copy runs twice as fast as a pass over two operands.
-    work = pixels * deep * filters + PASS / 2 * pixels * deep
-    return work / threads + READ * deep * filters
+    return pixels * deep * (filters + COPY) / threads + READ * deep * filters
 
 
 def _winograd_cost(name: Algorithm, channels: int, output: tuple[int, ...], threads: int) -> float:

@@ -6,9 +6,11 @@ import numpy as np
 from msgspec import Struct
 
 from archcalc.forward.plan.choose import FORMS, Algorithm
-from archcalc.forward.plan.conv import Maps, im2col, pointwise, taps
+from archcalc.forward.plan.conv import pointwise, taps
 from archcalc.forward.plan.depthwise import depthwise
 from archcalc.forward.plan.geometry import Geometry
+from archcalc.forward.plan.halo import Maps
+from archcalc.forward.plan.im2col import im2col
 from archcalc.forward.plan.product import Packed, pack
 from archcalc.forward.plan.steps import Memory, as_map
 from archcalc.forward.plan.tiles import Array, Epilogue, Scratch

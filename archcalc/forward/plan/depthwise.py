@@ -11,8 +11,8 @@ import numpy as np
 from msgspec import structs
 from numpy.lib.stride_tricks import as_strided
 
-from archcalc.forward.plan.conv import Halo, Maps, as_matrix, needed_rows, pixels_last, rows_of, windows_of
 from archcalc.forward.plan.geometry import Geometry
+from archcalc.forward.plan.halo import Halo, Maps, as_matrix, needed_rows, pixels_last, rows_of, windows_of
 from archcalc.forward.plan.tiles import TILE, Array, Constants, Epilogue, Scratch, finish, pieces
 from archcalc.forward.plan.workers import Call, Phase
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from archcalc.forward.plan.conv import Halo, Maps, needed_rows, pixels_last, rows_of
 from archcalc.forward.plan.geometry import Geometry
+from archcalc.forward.plan.halo import Halo, Maps, needed_rows, pixels_last, rows_of
 from archcalc.forward.plan.tiles import TILE, Array, Constants, Limits, Scratch, pieces
 from archcalc.forward.plan.workers import Call, Phase
 

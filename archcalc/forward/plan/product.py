@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, structs
 from numpy.lib.stride_tricks import as_strided
 from threadpoolctl import threadpool_limits
 
@@ -22,9 +22,8 @@ from archcalc.forward.plan.workers import Call
 SMALL = 1_000_000
 """Multiplications up to which OpenBLAS takes matrices as they are (100³)."""
 
-NARROW, WIDEST = 24, 128
-WIDTHS = (64, 32, 96, 48, 128, 80, 72, 40, 112, 120, 24)
-"""Filters of a block, best first; a number that none of them divides is a block of its own, if it is small."""
+WIDTHS = (64, 32)
+"""Filters of a block, best first."""
 
 FEWEST_ROWS = 12
 """A block product of fewer pixels spends its time on reading weights."""
@@ -33,42 +32,65 @@ FEWEST_ROWS = 12
 class Packed(Struct, frozen=True):
     """Weights as blocks (matrices, blocks, channels, filters of a block); `rows` pixels of a product at a time.
 
-    One block and no `rows`: a product as it is.
+    One block and no `rows`: a product as it is. `rest` are the filters that fill no block of that width.
     """
 
     values: Array
     rows: int | None = None
+    rest: "Packed | None" = None
 
     @property
     def width(self) -> int:
+        """Filters of a block."""
         return int(self.values.shape[3])
 
     @property
-    def filters(self) -> int:
+    def whole(self) -> int:
+        """Filters in blocks of this width."""
         return int(self.values.shape[1] * self.values.shape[3])
+
+    @property
+    def filters(self) -> int:
+        return self.whole + (0 if self.rest is None else self.rest.filters)
+
+    @property
+    def nbytes(self) -> int:
+        return self.values.nbytes + (0 if self.rest is None else self.rest.nbytes)
+
+    def matrices(self, part: slice) -> "Packed":
+        """Some of the matrices."""
+        return Packed(self.values[part], self.rows, None if self.rest is None else self.rest.matrices(part))
 
 
 def pack(weights: Array, blocks: bool) -> Packed:
-    """(matrices, channels, filters) in blocks, where they are wanted and some width suits."""
+    """(matrices, channels, filters) in blocks, if they are wanted and small enough for a product of some pixels."""
     matrices, deep, filters = weights.shape
-    if blocks:
-        for width in (*WIDTHS, filters):
-            rows = SMALL // (deep * width)
-            if filters % width == 0 and rows >= FEWEST_ROWS and min(filters, NARROW) <= width <= WIDEST:
-                split = weights.reshape(matrices, deep, filters // width, width).transpose(0, 2, 1, 3)
-                return Packed(np.ascontiguousarray(split), rows)
-    return Packed(np.ascontiguousarray(weights[:, None]))
+    able = [width for width in WIDTHS if width <= filters and SMALL // (deep * width) >= FEWEST_ROWS] if blocks else []
+    if blocks and not able and filters < WIDTHS[-1] and SMALL // (deep * filters) >= FEWEST_ROWS:
+        able = [filters]
+    if not able:
+        return Packed(np.ascontiguousarray(weights[:, None]))
+    width = next((width for width in able if filters % width == 0), able[0])
+    whole = filters // width * width
+    split = weights[..., :whole].reshape(matrices, deep, whole // width, width).transpose(0, 2, 1, 3)
+    rest = pack(weights[..., whole:], blocks) if whole < filters else None
+    return Packed(np.ascontiguousarray(split), SMALL // (deep * width), rest)
 
 
 def multiply(read: Array, packed: Packed, filters: range, out: Array) -> list[Call]:
-    """out = read · weights for some filters, all of whole blocks.
+    """out = read · weights for some filters, those of whole blocks as long as there are whole blocks.
 
     `read` is (matrices, pixels, channels) and `out` (matrices, pixels, those filters), each with its last axis in one
-    piece.
+    piece; if there is one matrix of weights, all of them are multiplied by it.
     """
+    if packed.rest is not None and filters.stop > packed.whole:
+        first = range(filters.start, max(filters.start, packed.whole))
+        calls = multiply(read, structs.replace(packed, rest=None), first, out[..., : len(first)]) if first else []
+        behind = range(max(filters.start - packed.whole, 0), filters.stop - packed.whole)
+        return calls + multiply(read, packed.rest, behind, out[..., len(first) :])
     if packed.rows is None:
         weights = packed.values[:, 0, :, filters.start : filters.stop]
-        if len(weights) == 1:
+        if len(read) == 1:
             return [partial(np.matmul, read[0], weights[0], out=out[0])]
         return [partial(np.matmul, read, weights, out=out)]
     width, rows = packed.width, packed.rows
@@ -84,11 +106,11 @@ def multiply(read: Array, packed: Packed, filters: range, out: Array) -> list[Ca
 
 def _blocks(read: Array, weights: Array, out: Array, count: int, size: int) -> Call:
     """`count` groups of `size` pixels, each times every block."""
-    matrices, _, blocks, deep, width = weights.shape
+    _, _, blocks, deep, width = weights.shape
     far, down, right = read.strides
-    left = as_strided(read, (matrices, count, 1, size, deep), (far, down * size, 0, down, right))
+    left = as_strided(read, (len(read), count, 1, size, deep), (far, down * size, 0, down, right))
     far, down, right = out.strides
-    into = as_strided(out, (matrices, count, blocks, size, width), (far, down * size, right * width, down, right))
+    into = as_strided(out, (len(out), count, blocks, size, width), (far, down * size, right * width, down, right))
     return partial(np.matmul, left, weights, out=into)
 
 

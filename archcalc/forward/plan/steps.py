@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
-from archcalc.forward.plan.conv import pixels_last, rows_of
 from archcalc.forward.plan.geometry import Geometry
+from archcalc.forward.plan.halo import pixels_last, rows_of
 from archcalc.forward.plan.pool import pool
 from archcalc.forward.plan.product import SMALL
 from archcalc.forward.plan.tiles import (

@@ -14,8 +14,8 @@ from functools import partial
 import numpy as np
 from msgspec import Struct, structs
 
-from archcalc.forward.plan.conv import Halo, Maps, as_matrix, pixels_last
 from archcalc.forward.plan.geometry import Geometry
+from archcalc.forward.plan.halo import Halo, Maps, as_matrix, pixels_last
 from archcalc.forward.plan.product import Packed, Product, multiply
 from archcalc.forward.plan.tiles import TILE, Array, Epilogue, Scratch, over, pieces
 from archcalc.forward.plan.workers import Call, Phase
@@ -176,7 +176,7 @@ def winograd(
     channels, dtype, reach = maps.source.shape[1], maps.target.dtype, form.reach
     a_tile = reach**2 * (channels + filters) * dtype.itemsize
     product = Product(weights, epilogue, max(1, TILE // filters))
-    if weights.values.nbytes > LARGE_WEIGHTS and samples * down * across * a_tile <= SHARED_BYTES:
+    if weights.nbytes > LARGE_WEIGHTS and samples * down * across * a_tile <= SHARED_BYTES:
         return _together(maps, geometry, form, product, threads, scratch)
     rows = max(1, min(OWN_BYTES // (a_tile * across), -(-samples * down // threads)))
     phase = []
@@ -217,7 +217,7 @@ def _together(
             for begin in (image * down + piece.start,)
         ]
         part = slice(matrices.start, matrices.stop)
-        mine = structs.replace(product.packed, values=product.packed.values[part])
+        mine = product.packed.matrices(part)
         first.append(stages.begin() + [call for tiles in share for call in stages.transform(tiles)])
         second.append(multiply(read[part], mine, range(filters), made[part]))
         third.append([call for tiles in share for call in stages.invert(tiles)])
