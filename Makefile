@@ -18,5 +18,6 @@ docs:
 bench:
 	$(PYTHON) benchmarks/startup.py
 	$(PYTHON) benchmarks/analyses.py
+	$(PYTHON) benchmarks/forward.py
 
 .PHONY: check test lint docs bench
