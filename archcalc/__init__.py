@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from archcalc.analysis.memory import Model
     from archcalc.analysis.whole import Analysis
     from archcalc.errors import ArchcalcError, ShapeError, SpecError, UsageError
+    from archcalc.forward.run import run
     from archcalc.network import Network, load, loads
 
 __version__ = "0.1.0"
@@ -29,6 +30,7 @@ __all__ = [
     "explain_network",
     "load",
     "loads",
+    "run",
 ]
 
 _HOMES = {
@@ -42,6 +44,7 @@ _HOMES = {
     "explain_network": "archcalc.analysis.explain",
     "load": "archcalc.network",
     "loads": "archcalc.network",
+    "run": "archcalc.forward.run",
 }
 
 
