@@ -93,11 +93,13 @@ def upsample_nearest(x: Array, sizes: Sequence[int]) -> Array:
 def upsample_linear(x: Array, sizes: Sequence[int]) -> Array:
     """From n to o units on each spatial axis; unit i lies between the two units around (i + ½)·n/o − ½.
 
-    Ahead of the first unit's centre it is the first unit, behind the last one's the last (align_corners false).
+    Ahead of the first unit's centre it is the first unit, behind the last one's the last (align_corners false). A unit
+    that lies on another reads no neighbour of it: not even 0 times, which is NaN if the neighbour is.
     """
     for axis, o in enumerate(sizes, start=2):
         n = x.shape[axis]
         low, rest = np.divmod(np.maximum((2 * np.arange(o) + 1) * n - o, 0), 2 * o)
         share = (rest / (2 * o)).astype(x.dtype).reshape([-1 if a == axis else 1 for a in range(x.ndim)])
-        x = x.take(low, axis) * (1 - share) + x.take(np.minimum(low + 1, n - 1), axis) * share
+        above = np.minimum(low + (rest > 0), n - 1)
+        x = x.take(low, axis) * (1 - share) + x.take(above, axis) * share
     return x
