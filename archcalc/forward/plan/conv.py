@@ -45,7 +45,7 @@ def products(
         return _by_filters(source, target, residual, maps.limits, weights, epilogue, threads, scratch)
     rows = weights.rows or MANY_PIXELS
     size = rows * max(1, TILE // (filters * rows))
-    product = Product(weights, epilogue, min(size, pixels))
+    product = Product(weights, epilogue)
     phase: list[list[Call]] = []
     for thread, part in enumerate(over(pixels, threads)):
         calls: list[Call] = []
@@ -76,7 +76,7 @@ def _by_filters(
 ) -> list[Phase]:
     phases: list[Phase] = []
     pixels, filters = target.shape
-    product = Product(weights, epilogue, pixels)
+    product = Product(weights, epilogue)
     if not limits.idle:
         limited = scratch.shared(source.shape, source.dtype)
         first = []
@@ -108,7 +108,7 @@ def taps(
     kh, kw = geometry.kernel
     points = weights.reshape(groups, kh, kw, deep // (kh * kw), per_group)
     size = max(1, TILE // (width * filters))
-    product = Product(Packed(points), epilogue, size * width)
+    product = Product(Packed(points), epilogue)
     target = pixels_last(maps.target)
     residual = None if maps.residual is None else pixels_last(maps.residual)
     phase: list[list[Call]] = []

@@ -23,7 +23,7 @@ def depthwise(
     """`weights` are (kernel height, kernel width, channels)."""
     _, channels, _, width = maps.target.shape
     size = max(1, TILE // (width * channels))
-    constants = Constants(size * width)
+    constants = Constants()
     target = pixels_last(maps.target)
     residual = None if maps.residual is None else pixels_last(maps.residual)
     (kh, kw), stride = geometry.kernel, geometry.stride[1]

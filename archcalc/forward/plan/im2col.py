@@ -32,7 +32,7 @@ def im2col(
     tall = groups == 1 and geometry.dilation[0] == 1 and width >= WIDE
     size = _tall_rows(geometry, deep, width, filters) if tall else _flat_rows(weights, groups * deep, width)
     size = min(size, -(-samples * height // threads))
-    product = Product(weights, epilogue, size * width)
+    product = Product(weights, epilogue)
     phase: list[list[Call]] = []
     target = pixels_last(maps.target)
     residual = None if maps.residual is None else pixels_last(maps.residual)
@@ -99,7 +99,7 @@ def _im2col_by_filters(
     samples, _, height, width = maps.target.shape
     deep = weights.values.shape[2]
     patches = scratch.shared((samples, height, width, deep), maps.target.dtype)
-    constants = Constants(1)
+    constants = Constants()
     copying: list[list[Call]] = []
     for thread, share in enumerate(rows_of(maps.target, threads)):
         most = max((len(rows) for _, rows in share), default=1)

@@ -28,7 +28,7 @@ def pool(
     size = max(1, TILE // (width * channels))
     beyond = np.full(channels, -np.inf if maximum else 0, target.dtype)
     maps, out = Maps(source, target, None, limits, beyond), pixels_last(target)
-    constants = Constants(width)
+    constants = Constants()
     phase: list[list[Call]] = []
     for thread, share in enumerate(rows_of(target, threads)):
         halo = Halo(maps, geometry, needed_rows(geometry, size), thread, scratch)

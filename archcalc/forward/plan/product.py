@@ -117,9 +117,9 @@ def _blocks(read: Array, weights: Array, out: Array, count: int, size: int) -> C
 class Product:
     """Products with one set of weights and the epilogue that follows, for tiles of pixels, on any of the filters."""
 
-    def __init__(self, packed: Packed, epilogue: Epilogue, pixels: int) -> None:
+    def __init__(self, packed: Packed, epilogue: Epilogue) -> None:
         self.packed, self.epilogue = packed, epilogue
-        self.constants = Constants(pixels)
+        self.constants = Constants()
 
     def calls(
         self, read: Array, tile: Array, filters: range, residual: Array | None, spare: Array | None

@@ -114,7 +114,7 @@ def mapped(
     """Number by number: limits of the source, scale and offset of the channel, limits, an activation."""
     read, write = last(source, memory), last(target, memory)
     _, _, width, channels = write.shape
-    constants, every = Constants(width), range(channels)
+    constants, every = Constants(), range(channels)
     spares = [
         scratch.own(thread, (curve.room * tile_rows(as_map(target.seen(memory))), width, channels), write.dtype)
         for thread in range(threads)
@@ -296,7 +296,7 @@ def flat_linear(
     """A linear layer on one row of features a sample; `weights` lie as they are stored, out × in, and are read once."""
     x, y = source.seen(memory), target.seen(memory)
     rest = None if residual is None else residual.seen(memory)
-    constants = Constants(len(x))
+    constants = Constants()
     phase: list[list[Call]] = []
     for thread, part in enumerate(over(y.shape[1], threads)):
         here = slice(part.start, part.stop)

@@ -22,6 +22,10 @@ TILE = 32_768
 """Values of a tile: with what is read to make it, it stays in a second-level cache of half a MiB."""
 
 
+FINISH = 16_384
+"""Values that are finished at a time: what is repeated for each channel is then as small, and stays in the cache."""
+
+
 class Scratch:
     """Memory that a step uses while it runs: some for each thread, some shared. Steps use it one after the other.
 
@@ -132,42 +136,45 @@ def matrix(view: Array) -> Array | None:
 class Constants:
     """Per-channel numbers repeated over the pixels of a tile, each made once.
 
-    A call over a whole tile is twice as fast as one in which numpy repeats a row.
+    A call over a whole tile is faster than one in which numpy repeats a row.
     """
 
-    def __init__(self, pixels: int) -> None:
-        self._pixels = pixels
+    def __init__(self) -> None:
         self._tiles: dict[tuple[int, int, int], Array] = {}
 
     def over(self, values: Array, pixels: int, channels: range) -> Array:
+        """Those of some channels, for a tile of pixels; as one row where the tile is a large one."""
+        part = values[channels.start : channels.stop]
         if pixels == 1 or len(channels) * pixels > 2 * TILE:
-            return values[channels.start : channels.stop]
+            return part
         key = (id(values), channels.start, channels.stop)
-        if key not in self._tiles:
-            part = values[channels.start : channels.stop]
-            self._tiles[key] = np.tile(part, (max(pixels, self._pixels), 1))
+        if key not in self._tiles or len(self._tiles[key]) < pixels:
+            self._tiles[key] = np.tile(part, (pixels, 1))
         return self._tiles[key][:pixels]
 
 
 def finish(
     tile: Array, epilogue: Epilogue, channels: range, constants: Constants, spare: Array | None, residual: Array | None
 ) -> list[Call]:
-    """The calls that do `epilogue` to a tile of pixels × channels in place."""
+    """The calls that do `epilogue` to a tile of pixels × channels in place, a few pixels at a time."""
     calls: list[Call] = []
-    if residual is not None:
-        calls.append(partial(np.add, tile, residual, out=tile))
-    if epilogue.bias is not None:
-        calls.append(partial(np.add, tile, constants.over(epilogue.bias, len(tile), channels), out=tile))
-    calls += limit(tile, tile, epilogue.limits, channels, constants)
-    if epilogue.curve is not None and spare is not None:
-        calls += bend(tile, epilogue.curve, spare)
+    for part in pieces(range(len(tile)), max(1, FINISH // tile.shape[1])):
+        here = tile[part.start : part.stop]
+        if residual is not None:
+            calls.append(partial(np.add, here, residual[part.start : part.stop], out=here))
+        if epilogue.bias is not None:
+            calls.append(partial(np.add, here, constants.over(epilogue.bias, len(here), channels), out=here))
+        calls += limit(here, here, epilogue.limits, channels, constants)
+        if epilogue.curve is not None and spare is not None:
+            calls += bend(here, epilogue.curve, spare)
     return calls
 
 
 def limit(source: Array, tile: Array, limits: Limits, channels: range, constants: Constants) -> list[Call]:
     """`tile` (… × pixels × channels) becomes `source` within its limits."""
     calls: list[Call] = []
-    pixels = tile.shape[-2]
+    # Where pixels do not follow one another in memory, numpy goes row by row in any case.
+    pixels = tile.shape[-2] if _in_rows(source) and _in_rows(tile) else 1
     if limits.low is not None:
         low = constants.over(limits.low, pixels, channels)
         calls.append(partial(np.maximum, source, low, out=tile))
@@ -176,6 +183,10 @@ def limit(source: Array, tile: Array, limits: Limits, channels: range, constants
         high = constants.over(limits.high, pixels, channels)
         calls.append(partial(np.minimum, source, high, out=tile))
     return calls
+
+
+def _in_rows(view: Array) -> bool:
+    return bool(view.strides[-2] == view.shape[-1] * view.itemsize)
 
 
 def bend(tile: Array, curve: Curve, spare: Array) -> list[Call]:

@@ -175,7 +175,7 @@ def winograd(
     down, across = -(-height // form.size), -(-width // form.size)
     channels, dtype, reach = maps.source.shape[1], maps.target.dtype, form.reach
     a_tile = reach**2 * (channels + filters) * dtype.itemsize
-    product = Product(weights, epilogue, max(1, TILE // filters))
+    product = Product(weights, epilogue)
     if weights.nbytes > LARGE_WEIGHTS and samples * down * across * a_tile <= SHARED_BYTES:
         return _together(maps, geometry, form, product, threads, scratch)
     rows = max(1, min(OWN_BYTES // (a_tile * across), -(-samples * down // threads)))
