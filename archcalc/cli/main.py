@@ -21,6 +21,7 @@ COMMANDS = {
     "macs": ("archcalc.cli.tables", "macs", "Multiply-accumulates and FLOPs, in all or per layer."),
     "memory": ("archcalc.cli.tables", "memory", "Weights and activations under a model of memory."),
     "rf": ("archcalc.cli.tables", "rf", "Receptive field, effective stride and padding of each layer."),
+    "run": ("archcalc.cli.run", "run_network", "The network on samples: what comes out, and how long it takes."),
     "explain": ("archcalc.cli.explain", "explain", "How every number comes about, with the values put in."),
     "verify": ("archcalc.cli.verify", "verify_networks", "Published numbers held against arithmetic."),
     "reconcile": ("archcalc.cli.reconcile", "reconcile_network", "What other tools print as MACs, and why."),

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -25,20 +25,27 @@ def chosen_format(output: Output) -> str:
 
 def emit(table: Table, output: Output, document: Callable[[], dict[str, Any]]) -> None:
     """Write a result; `document` is what JSON shows of it."""
+    emit_all((table,), output, document)
+
+
+def emit_all(tables: Sequence[Table], output: Output, document: Callable[[], dict[str, Any]]) -> None:
+    """Write a result that is told in several tables, one below the other."""
     kind = chosen_format(output)
-    if kind == "table":
-        from archcalc.render import terminal
-
-        terminal.render(table, sys.stdout, output.si, output.ascii or not has_signs())
-        return
-    write(_text(table, kind, output, document), output)
-
-
-def _text(table: Table, kind: str, output: Output, document: Callable[[], dict[str, Any]]) -> str:
     if kind == "json":
         from archcalc.render import json
 
-        return json.render(document())
+        write(json.render(document()), output)
+    elif kind == "table":
+        from archcalc.render import terminal
+
+        for number, table in enumerate(tables):
+            sys.stdout.write("\n" if number else "")
+            terminal.render(table, sys.stdout, output.si, output.ascii or not has_signs())
+    else:
+        write("\n".join(_text(table, kind, output) for table in tables), output)
+
+
+def _text(table: Table, kind: str, output: Output) -> str:
     if kind == "csv":
         from archcalc.render import csv
 

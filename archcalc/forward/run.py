@@ -23,7 +23,8 @@ from archcalc.forward.report import (
     Spread,
     is_vector,
 )
-from archcalc.forward.samples import Given, Path, samples_for, seed_of
+from archcalc.forward.samples import Given, Path, samples_for
+from archcalc.forward.seed import seed_of
 from archcalc.forward.weights import fit_weights, load_weights, random_weights
 from archcalc.network import Network, load
 from archcalc.ops.base import show_shape

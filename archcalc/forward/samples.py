@@ -1,7 +1,6 @@
 """What goes into a run: arrays, `.npy` files, images, or numbers drawn from a seed."""
 
 import os
-import re
 import tokenize
 from collections.abc import Callable, Sequence
 from typing import IO, Any, TypeAlias
@@ -13,6 +12,7 @@ from archcalc.errors import Problem, UsageError, printable
 from archcalc.forward.draws import normal
 from archcalc.forward.image import image_input
 from archcalc.forward.kernels import Array
+from archcalc.forward.seed import seed_of
 from archcalc.infer import InferredGraph
 from archcalc.network import Network
 from archcalc.ops.base import Shape, show_shape
@@ -24,7 +24,6 @@ Given: TypeAlias = Array | Path | Sequence[Array | Path] | None
 
 # What numpy's reader of headers, which are Python literals, raises for bytes that are not as they should be.
 _DAMAGE = (EOFError, MemoryError, OverflowError, RuntimeError, SyntaxError, TypeError, ValueError, tokenize.TokenError)
-_SEED = re.compile(r"random:(-?[0-9]{1,18})")
 
 
 class Samples(Struct, frozen=True):
@@ -51,17 +50,6 @@ class _Found(Struct, frozen=True):
     shape: Shape
     dtype: np.dtype[Any]
     load: Callable[[], Array]
-
-
-def seed_of(text: str) -> int | None:
-    """The seed of `random:SEED`; None for what does not begin so. Raises UsageError for a seed that is no number."""
-    if text != "random" and not text.startswith("random:"):
-        return None
-    found = _SEED.fullmatch(text)
-    if found is None:
-        hint = "random:0 is one, with any whole number in place of 0"
-        raise UsageError(Problem(f"'{printable(text, 60)}' is no seed", None, hint))
-    return int(found[1])
 
 
 def samples_for(

@@ -1,5 +1,6 @@
 """One cell → text: the only place where a number becomes digits and a unit."""
 
+import math
 from typing import Any
 
 from archcalc.views.table import Column, Kind, Range, Row
@@ -38,12 +39,25 @@ def cell_text(value: Any, kind: Kind, si: bool = False) -> str:
         return f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"
     if kind == "percent":
         return f"{value * 100:.1f}"
+    if kind == "measured":
+        return _measured(value)
     return _amount(value) if kind == "amount" else _bytes(value, si) if kind == "bytes" else _number(value)
 
 
 def _number(value: Any) -> str:
     """An int or a text as it is, anything finer (half a pixel, a third of a stride) in six digits."""
     return str(value) if isinstance(value, (int, str)) else f"{float(value):.6g}"
+
+
+def _measured(value: float) -> str:
+    """Three digits, at most three of them behind the point, and all before it: 0.012, 1.23, 12.3, 1,234; 4.5e-06."""
+    rounded = float(f"{value:.2e}")
+    if rounded == 0 or not math.isfinite(rounded):
+        return f"{rounded:g}"
+    if abs(rounded) < 5e-4:
+        return f"{value:.1e}"
+    before = math.floor(math.log10(abs(rounded))) + 1
+    return f"{value:,.{min(3, max(0, 3 - before))}f}"
 
 
 def _amount(value: int) -> str:
@@ -87,7 +101,7 @@ def row_texts(row: Row, columns: tuple[Column, ...], si: bool, indent: str = "  
 
 def is_number(column: Column) -> bool:
     """Whether a column is set flush right."""
-    return column.kind in ("count", "amount", "bytes", "percent", "number", "pair")
+    return column.kind in ("count", "amount", "bytes", "percent", "number", "measured", "pair")
 
 
 def aligned(text: str, column: Column, width: int) -> str:

@@ -47,7 +47,8 @@ def render(table: Table, stream: TextIO, si: bool = False, ascii_only: bool = Fa
     widths = [max(map(len, cells)) for cells in zip(titles, *texts, strict=True)]
     kept, left_out = _fitting(table.columns, widths, space)
     pen.line((table.title, "bold"))
-    pen.line((table.conventions, "dim"))
+    for line in textwrap.wrap(table.conventions, max(space, 10), break_long_words=False, break_on_hyphens=False):
+        pen.line((line, "dim"))
     pen.line()
     if sum(widths[i] + _GAP for i in kept) - _GAP <= space:
         _lay_out(table, texts, pen, kept, widths)
@@ -99,7 +100,7 @@ def _stepping_back(text: str, column: Column) -> int:
     """From which character on a cell steps back; −1 for one that does not."""
     if column.kind == "name":
         return text.rindex(" (") if " (" in text else -1
-    return 0 if text in ("0", "0 B", "0.0") else -1
+    return 0 if is_number(column) and text in ("0", "0 B", "0.0") else -1
 
 
 def _merged(parts: Iterable[Part]) -> list[Part]:

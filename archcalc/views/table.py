@@ -4,9 +4,9 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-Kind = Literal["text", "prose", "name", "shape", "count", "amount", "bytes", "percent", "number", "pair"]
-"""How a renderer writes a column: `count` exactly, `amount` in K, M and G, `bytes` in KiB and MiB, `pair` per axis;
-`prose` is the text that may be broken where a line is short."""
+Kind = Literal["text", "prose", "name", "shape", "count", "amount", "bytes", "percent", "number", "measured", "pair"]
+"""How a renderer writes a column: `count` exactly, `amount` in K, M and G, `bytes` in KiB and MiB, `measured` in three
+digits, `pair` per axis; `prose` is the text that may be broken where a line is short."""
 
 
 class Column(Struct, frozen=True):
