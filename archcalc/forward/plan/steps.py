@@ -299,12 +299,15 @@ def flat_linear(
     constants = Constants()
     phase: list[list[Call]] = []
     for thread, part in enumerate(over(y.shape[1], threads)):
+        if not part:
+            phase.append([])
+            continue
         here = slice(part.start, part.stop)
         out = y[:, here]
         spare = epilogue.spare(scratch, thread, out.shape, out.dtype)
         calls = rows_by_weights(x, weights[here], out)
         calls += finish(out, epilogue, part, constants, spare, None if rest is None else rest[:, here])
-        phase.append(calls if part else [])
+        phase.append(calls)
     return [tuple(phase)]
 
 
