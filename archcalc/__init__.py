@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from archcalc.analysis.memory import Model
     from archcalc.analysis.whole import Analysis
     from archcalc.errors import ArchcalcError, ShapeError, SpecError, UsageError
+    from archcalc.forward.proof import prove
     from archcalc.forward.run import run
     from archcalc.network import Network, load, loads
 
@@ -30,6 +31,7 @@ __all__ = [
     "explain_network",
     "load",
     "loads",
+    "prove",
     "run",
 ]
 
@@ -44,6 +46,7 @@ _HOMES = {
     "explain_network": "archcalc.analysis.explain",
     "load": "archcalc.network",
     "loads": "archcalc.network",
+    "prove": "archcalc.forward.proof",
     "run": "archcalc.forward.run",
 }
 

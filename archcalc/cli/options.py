@@ -57,6 +57,13 @@ def network_argument(command: Command) -> Command:
     return click.argument("network", metavar="NET", shell_complete=_complete_network)(command)
 
 
+def networks_argument(command: Command) -> Command:
+    """One network or more."""
+    return click.argument("networks", metavar="NET...", nargs=-1, required=True, shell_complete=_complete_network)(
+        command
+    )
+
+
 def _collected(kind: type[Struct], names: tuple[str, ...], command: Callable[..., Any]) -> Callable[..., Any]:
     """`command` with the options of these names packed into one value, by the kind's own name."""
 

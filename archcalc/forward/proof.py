@@ -28,6 +28,7 @@ from archcalc.forward.reference import run_reference
 from archcalc.forward.sight import prove_fields
 from archcalc.forward.weights import random_weights
 from archcalc.infer import InferredGraph
+from archcalc.network import Network, load
 from archcalc.numbers import grouped, product
 from archcalc.ops.source import Input
 
@@ -38,12 +39,18 @@ _WATCHED = 0.1  # of the time, where receptive fields are observed too
 
 
 def prove(
-    network: InferredGraph, kinds: Collection[Kind] = KINDS, seed: int = 0, tell: Tell = lambda share: None
+    network: InferredGraph | Network | str,
+    kinds: Collection[Kind] = KINDS,
+    seed: int = 0,
+    tell: Tell = lambda share: None,
 ) -> Proof:
-    """Run a network on one sample and hold each claim of these kinds about each layer against what is observed.
+    """Run a network, or one by name or path, and hold each claim about each layer against what is observed.
 
-    Weights and samples are drawn from the seed. What disagrees is part of the result and raises nothing.
+    `kinds` are `shape`, `macs`, `rf` and `memory`. Weights and one sample are drawn from the seed. What disagrees is
+    part of the result and raises nothing; for a network that cannot be found or read, ArchcalcError is raised.
     """
+    network = load(network) if isinstance(network, str) else network
+    network = network.graph if isinstance(network, Network) else network
     asked = tuple(kind for kind in KINDS if kind in kinds)
     weights, watched = random_weights(network, seed), _WATCHED if "rf" in asked else 1.0
     bench = _Bench(network, weights, seed, lambda share: tell(watched * share))

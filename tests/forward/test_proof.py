@@ -9,6 +9,7 @@ from hypothesis import event, given, settings
 from ops.cases import Sample, each
 from ops.samples import SAMPLES
 
+import archcalc
 from archcalc import ops
 from archcalc.analysis.cost import count_operations
 from archcalc.analysis.memory import measure_memory
@@ -360,6 +361,15 @@ def test_only_what_is_asked_for() -> None:
         assert {asked for layer in proof.layers for asked in layer.claims} == {kind}
     assert set(prove(network, ["macs"]).totals) == {"macs"}
     assert [layer.claims for layer in prove(network, ["macs"]).layers][1] == {}
+
+
+def test_from_python() -> None:
+    """By name, as loaded, or as a graph."""
+    network = load("lenet5")
+    by_name, loaded, graph = archcalc.prove("lenet5"), archcalc.prove(network), archcalc.prove(network.graph)
+    assert by_name == loaded == graph
+    with pytest.raises(archcalc.UsageError, match="there is no network 'lenet'"):
+        archcalc.prove("lenet")
 
 
 @pytest.mark.parametrize("kinds", [KINDS, ("shape",)])
