@@ -39,7 +39,7 @@ class Wishes(Struct, frozen=True):
     execution: Execution
     algorithm: Algorithm | None
     threads: int | None
-    repeat: int
+    repeat: int | None
     top: int | None
     save: tuple[str, ...]
     times: bool
@@ -65,7 +65,7 @@ class Wishes(Struct, frozen=True):
     "--input",
     multiple=True,
     metavar="INPUT",
-    help="Samples: FILE.npy or random:SEED (default random:0); or an input shape, 3x227x227. May be both.",
+    help="Samples, FILE.npy or random:SEED (default random:0), or an input shape, 3x227x227; or one of each.",
 )
 @click.option("--batch", type=click.IntRange(min=1), help="Samples to draw; default 1.")
 @click.option(
@@ -81,15 +81,15 @@ class Wishes(Struct, frozen=True):
     show_default=True,
     help="fast: planned, fused, over threads; reference: layer by layer.",
 )
-@click.option("--algorithm", type=click.Choice(ALGORITHMS), help="Of convolutions, wherever it is defined.")
-@click.option("--threads", type=click.IntRange(1, MOST_THREADS), help="Default: the cores that we may use.")
+@click.option(
+    "--algorithm", type=click.Choice(ALGORITHMS), help="How convolutions are computed, wherever it is defined."
+)
+@click.option("--threads", type=click.IntRange(1, MOST_THREADS), help="Workers; default: the cores that we may use.")
 @click.option(
     "--repeat",
     type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
     metavar="N",
-    help="Passes to time, behind one that does not count; times are medians.",
+    help="Passes to time, behind one that does not count; default: half a second of them, 20 at most.",
 )
 @click.option(
     "--top", type=click.IntRange(min=1), metavar="K", help="Classes to show; default 5, of several samples 1."
@@ -97,14 +97,14 @@ class Wishes(Struct, frozen=True):
 @click.option("--save", multiple=True, metavar="LAYER=FILE.npy", help="Write the output of a layer.")
 @click.option("--times/--no-times", default=True, show_default=True, help="Tell time and memory too.")
 @click.option("--per-layer", is_flag=True, help="A row of times for each step instead of each kind.")
-@click.option("--columns", metavar="A,B,...", help="Columns per layer: output, algorithm, macs, ms and others.")
+@click.option("--columns", metavar="A,B,...", help="Per layer: output, algorithm, macs, ms, time_share, gflops, peak_share.")
 @click.option("--sort", metavar="COLUMN", help="Per layer, the largest first.")
 @output_options
 def run_network(network: str, output: Output, **options: Any) -> None:
     """Run the network in numpy: what comes out, how long each kind of layer took, and how much memory.
 
-    In the order of their names, samples come from --image, from --input, or are drawn. Layers that are computed in one
-    step are one row: conv1 (conv + batchnorm + relu).
+    Weights come from a file, the spec or a seed, samples from images, a file or a seed: the output says which. Times
+    are medians. Layers that are computed in one step are one row: conv1 (conv + batchnorm + relu).
     """
     wishes = Wishes(**options)
     shape, samples = _inputs(wishes.input)

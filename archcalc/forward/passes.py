@@ -20,6 +20,8 @@ from archcalc.ops.source import Input
 Progress: TypeAlias = Callable[[float], None]
 """Told again and again how much of the whole is done, from 0 to 1."""
 
+_ROOM, _MOST_PASSES = 0.5, 20  # seconds, and passes, where nobody says how many
+
 
 class Way(Struct, frozen=True):
     """How a network is to be run, and which outputs are kept."""
@@ -66,29 +68,42 @@ def run_passes(
     weights: Mapping[str, Array],
     samples: Sequence[Array],
     way: Way,
-    repeat: int,
+    repeat: int | None,
     tell: Progress,
 ) -> Passes:
-    """`repeat` passes behind one that does not count; a single pass, and no times, for a `repeat` of 0."""
+    """`repeat` passes behind one that does not count; a single pass, and no times, for a `repeat` of 0.
+
+    For None as many as half a second has room for, 1 at least and 20 at most.
+    """
     executor: _Executor = (
         _Fast(network, weights, len(samples[0]), way) if way.execution == "fast" else _Reference(network, weights, way)
     )
     wholes, parts = list[float](), list[list[float]]()
     try:
-        for done in range(repeat + 1):
-            output, whole, seconds = executor.once(samples, partial(_tell_share, tell, done, repeat + 1))
+        while not _enough(wholes, repeat):
+            # How many there will be is not always known: then the bar waits at its end.
+            tell_share = partial(_tell_share, tell, len(wholes), 2 if repeat is None else repeat + 1)
+            output, whole, seconds = executor.once(samples, tell_share)
             wholes.append(whole)
             parts.append(seconds)
         kept = executor.kept()
     finally:
         executor.close()
     medians = [median(of_step) for of_step in zip(*parts[1:], strict=True)]
-    timings = [Timing(*step, seconds) for step, seconds in zip(executor.steps, medians, strict=repeat > 0)]
+    timings = [Timing(*step, seconds) for step, seconds in zip(executor.steps, medians, strict=repeat != 0)]
     return Passes(output, kept, tuple(timings), tuple(wholes[1:]), executor.planned)
 
 
+def _enough(wholes: Sequence[float], repeat: int | None) -> bool:
+    """Whether passes that took so long are all that were asked for."""
+    counted = len(wholes) - 1
+    if repeat is not None:
+        return counted == repeat
+    return counted > 0 and (counted == _MOST_PASSES or sum(wholes[1:]) + wholes[-1] > _ROOM)
+
+
 def _tell_share(tell: Progress, done: int, passes: int, share: float) -> None:
-    tell((done + share) / passes)
+    tell(min(1.0, (done + share) / passes))
 
 
 class _Fast(_Executor):

@@ -58,7 +58,7 @@ def run(
     execution: Execution = "fast",
     algorithm: Algorithm | None = None,
     threads: int | None = None,
-    repeat: int = 1,
+    repeat: int | None = None,
     keep: Collection[str] = (),
     timed: bool = True,
     progress: Progress = lambda share: None,
@@ -72,7 +72,8 @@ def run(
 
     `execution` is `fast` (by a plan: fused, over `threads`, as many as there are cores for us, with convolutions by
     `algorithm` wherever it is defined) or `reference` (node by node). `keep` names layers whose outputs are kept. One
-    pass goes before the `repeat` that count; with `timed` false there is one, and no times.
+    pass goes before the `repeat` that count, by default as many as half a second has room for, 20 at most; with `timed`
+    false there is one, and no times.
 
     Raises ArchcalcError for what cannot be found, read or fitted together, and where memory will not do.
     """
@@ -125,7 +126,7 @@ def default_threads() -> int:
     return min(len(affinity(0)) if affinity else os.cpu_count() or 1, MOST_THREADS)
 
 
-def _check(network: Network, way: Way, repeat: int, batch: int | None) -> None:
+def _check(network: Network, way: Way, repeat: int | None, batch: int | None) -> None:
     """Everything that is wrong with what is asked for, at once. Raises UsageError."""
     problems = []
     if way.execution not in EXECUTIONS:
@@ -142,7 +143,7 @@ def _check(network: Network, way: Way, repeat: int, batch: int | None) -> None:
         )
     if not 1 <= way.threads <= MOST_THREADS:
         problems.append(Problem(f"{way.threads} threads", None, f"from 1 to {MOST_THREADS} can be had"))
-    if repeat < 1:
+    if repeat is not None and repeat < 1:
         problems.append(Problem(f"{repeat} repeats", None, "1 or more can be had"))
     if batch is not None and batch < 1:
         problems.append(Problem(f"a batch of {batch}", None, "a batch is 1 or more"))

@@ -37,12 +37,14 @@ def test_console_blocks_are_there_and_print_something() -> None:
 
 
 @pytest.mark.parametrize("page", sorted(ROOT.glob("docs/*.md")), ids=lambda path: path.stem)
-def test_python_examples(page: Path) -> None:
-    """Examples with a prompt give what stands under them."""
+def test_python_examples(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Examples with a prompt give what stands under them, at the root of the repository."""
+    monkeypatch.chdir(ROOT)
     assert doctest.testfile(str(page), module_relative=False, encoding="utf-8").failed == 0
 
 
-def test_library_page_has_examples() -> None:
+def test_library_page_has_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
     assert doctest.testfile(str(ROOT / "docs/library.md"), module_relative=False, encoding="utf-8").attempted >= 6
 
 

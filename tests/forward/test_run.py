@@ -537,6 +537,31 @@ def test_medians_without_the_first_pass(small: Network, monkeypatch: pytest.Monk
     assert plan.closed == 1
 
 
+@pytest.mark.parametrize(
+    ("seconds", "count"), [((9, 9), 1), ((9, 0.6), 1), ((0.0, 0.2), 2), ((0.1, 0.04), 12), ((0.1, 1e-6), 20)]
+)
+def test_half_a_second_of_passes(seconds: tuple[float, float], count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody says how many: one at least, 20 at most, none that would not fit."""
+    clock, first = [0.0], [True]
+
+    def timed(*_: Array) -> tuple[Array, list[float]]:
+        clock[0] += seconds[0 if first.pop() else 1]
+        first.append(False)
+        return np.zeros((1, 7), "float32"), [1.0]
+
+    plan = Clockwork([((1,), "im2col")], [])
+    plan.timed = timed  # type: ignore[method-assign]
+    monkeypatch.setattr(passes, "compile_plan", lambda *_: plan)
+    monkeypatch.setattr(passes.time, "perf_counter", lambda: clock[0])
+    way = passes.Way("fast", None, 1, ())
+    told: list[float] = []
+    network = loads(SMALL).graph
+    found = passes.run_passes(network, {}, [np.zeros((1, 2, 8, 8))], way, None, told.append)
+    assert len(found.seconds) == count
+    assert told == sorted(told)
+    assert told[-1] <= 1
+
+
 def test_workers_end_when_a_pass_fails(small: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = Clockwork([], [])
     monkeypatch.setattr(passes, "compile_plan", lambda *_: plan)
