@@ -17,6 +17,10 @@ from archcalc.forward.plan.workers import Kind, Phase, Team, Threads, best_kind
 from archcalc.infer import InferredGraph
 
 
+COLOURS = 4
+"""Channels of an input up to which they are copied one by one."""
+
+
 class Bound(Struct, frozen=True):
     """A step with its calls."""
 
@@ -87,7 +91,13 @@ class Plan:
 
     def _load(self, samples: Sequence[Array]) -> None:
         for value, given in zip(self._inputs, samples, strict=True):
-            np.copyto(value.seen(self._memory), given)
+            to = value.seen(self._memory)
+            if to.ndim > 2 and to.shape[1] <= COLOURS:
+                # In one call it would go pixel by pixel, three values at a time.
+                for channel in range(to.shape[1]):
+                    np.copyto(to[:, channel], given[:, channel])
+            else:
+                np.copyto(to, given)
 
 
 def compile_plan(

@@ -32,18 +32,19 @@ def pool(
     phase: list[list[Call]] = []
     for thread, share in enumerate(rows_of(target, threads)):
         halo = Halo(maps, geometry, needed_rows(geometry, size), thread, scratch)
-        narrow = scratch.own(thread, (needed_rows(geometry, size), width, channels), target.dtype)
+        wide = (size, sum(geometry.padding[1]) + source.shape[3], channels)
+        low = scratch.own(thread, wide, target.dtype)
         calls = halo.sides()
         for image, rows in share:
             for piece in pieces(rows, size):
-                needed = needed_rows(geometry, len(piece))
-                loads, here = halo.load(image, piece.start * sh, needed, constants)
-                across = [here[:, j * dw : j * dw + (width - 1) * sw + 1 : sw] for j in range(kw)]
-                calls += [*loads, *_folded(ufunc, across, narrow[:needed])]
+                loads, here = halo.load(image, piece.start * sh, needed_rows(geometry, len(piece)), constants)
+                # Whole rows first, which lie in one piece; then the columns, of which strides skip some.
                 steps = (len(piece) - 1) * sh + 1
-                down = [narrow[i * dh : i * dh + steps : sh] for i in range(kh)]
+                down = [here[i * dh : i * dh + steps : sh] for i in range(kh)]
+                calls += [*loads, *_folded(ufunc, down, low[: len(piece)])]
+                across = [low[: len(piece), j * dw : j * dw + (width - 1) * sw + 1 : sw] for j in range(kw)]
                 result = out[image, piece.start : piece.stop]
-                calls += _folded(ufunc, down, result)
+                calls += _folded(ufunc, across, result)
                 if counts is not None:
                     part = counts if counts.ndim == 0 else counts[piece.start : piece.stop, :, None]
                     calls.append(partial(np.divide, result, part, out=result))

@@ -16,7 +16,7 @@ from archcalc.forward.plan.tiles import FREE, Array, Limits
 STEEP = 1e-4
 """Scales that are apart by more than this would make offsets too large to subtract without loss."""
 
-GROWTH = 2.0
+GROWTH = 8.0
 """How much larger than a layer's own biases an offset may be. What a layer takes in, its weights multiply: left to the
 next reader again and again, offsets grow from layer to layer until nothing is left of the values beside them."""
 
