@@ -222,3 +222,12 @@ def test_channels_stay_channels_behind_a_permutation() -> None:
         near(plan(*samples), expected[4], 1e-12)
         for name in keep:
             near(plan.output(network.graph.index()[name]), expected[network.graph.index()[name]], 1e-12)
+
+
+def test_samples_of_another_shape_are_refused() -> None:
+    """Even those that numpy would stretch."""
+    network = load("lenet5").graph
+    plan = compile_plan(network, random_weights(network), 2, 1)
+    for shape in ((1, *network.input_shape), (2, 1, 1, 1), (3, *network.input_shape)):
+        with pytest.raises(ValueError, match="the plan is for samples"):
+            plan(np.zeros(shape, np.float32))

@@ -16,7 +16,6 @@ from archcalc.forward.plan.tiles import Array, Scratch
 from archcalc.forward.plan.workers import Kind, Phase, Team, Threads, best_kind
 from archcalc.infer import InferredGraph
 
-
 COLOURS = 4
 """Channels of an input up to which they are copied one by one."""
 
@@ -29,7 +28,10 @@ class Bound(Struct, frozen=True):
 
 
 class Plan:
-    """A compiled network. Call it with samples (N, C, …); it returns the output as an array of its own."""
+    """A compiled network. Call it with samples (N, C, …); it returns the output as an array of its own.
+
+    Raises ValueError for samples of another shape than it was compiled for.
+    """
 
     def __init__(
         self,
@@ -92,6 +94,8 @@ class Plan:
     def _load(self, samples: Sequence[Array]) -> None:
         for value, given in zip(self._inputs, samples, strict=True):
             to = value.seen(self._memory)
+            if np.shape(given) != to.shape:
+                raise ValueError(f"the plan is for samples {to.shape}, got {np.shape(given)}")
             if to.ndim > 2 and to.shape[1] <= COLOURS:
                 # In one call it would go pixel by pixel, three values at a time.
                 for channel in range(to.shape[1]):
