@@ -145,13 +145,12 @@ def _miss(strip: Strip, node: int, parted: frozenset[int], blind: Array, curtain
     united = blind.any(axis=tuple(axis + 1 for axis in parted)).reshape(len(blind), -1)
     reach = strip.reaches[node]
     hidden = np.concatenate([curtain.hides(reach.first, reach.last) for curtain in curtains])
-    expected = hidden & isinstance(seen, Global)
-    wrong = united != expected[:, np.newaxis]
+    wrong = united != hidden[:, np.newaxis]
     if not wrong.any():
         return ""
     sample = int(wrong.any(axis=1).argmax())
     count = f"{wrong[sample].sum()} of {wrong.shape[1]} units"
-    return f"{count} {'do not see' if expected[sample] else 'see'} {curtains[sample].hidden}"
+    return f"{count} {'do not see' if hidden[sample] else 'see'} {curtains[sample].hidden}"
 
 
 def _field_miss(strip: Strip, node: int, field: Field, blind: Array, curtains: Sequence[Curtain]) -> str:

@@ -124,7 +124,7 @@ class _Bench:
         return Claim(predicted, observed, predicted == observed, remark)
 
     def _read_later(self) -> list[int]:
-        """For each node the bytes of all outputs up to its own that it or a later one reads; the last one's is read."""
+        """For each node the bytes of its own output and of all before it that it or a later one reads."""
         network, seen = self._network, self._watch.sightings
         sizes = [
             seen[i].size if i in seen else product(shape) * DTYPES["float32"] if isinstance(node.op, Input) else 0
@@ -134,7 +134,6 @@ class _Bench:
         for position, sighting in seen.items():
             for producer in sighting.read:
                 last[producer] = max(last[producer], position)
-        last[-1] = len(sizes)
         changes = [0] * (len(sizes) + 2)
         for position, size in enumerate(sizes):
             changes[position] += size

@@ -120,6 +120,47 @@ WHOLE = {
 - hardswish
 """,
     ),
+    "a gated branch beside a plain one": (
+        "2x9x8",
+        """
+- conv: {name: plain, out_channels: 2, kernel_size: 3, padding: 1}
+- global_avgpool: {name: gate}
+- mul: {name: gated, inputs: [plain, gate]}
+- concat: {inputs: [gated, plain]}
+- conv: {out_channels: 2, kernel_size: 3}
+""",
+    ),
+    "flattened twice": (
+        "2x6x5",
+        """
+- conv: {out_channels: 3, kernel_size: 3}
+- flatten: {start_dim: 2}
+- relu
+- flatten
+- dropout
+- linear: {out_features: 4}
+""",
+    ),
+    "flat, and all of it": (
+        "2x6x5",
+        """
+- flatten: {name: flat}
+- linear: {out_features: 60}
+- add: {inputs: [linear, flat]}
+""",
+    ),
+    "a view of something larger": (
+        "1x4x4",
+        "- conv_transpose: {out_channels: 8, kernel_size: 4, stride: 2, padding: 1, bias: false}",
+    ),
+    "weights of a layer that is not needed": (
+        "2x12x11",
+        """
+- conv: {name: owner, out_channels: 2, kernel_size: 3, padding: 1}
+- conv: {name: between, out_channels: 2, kernel_size: 1, inputs: input}
+- conv: {name: user, out_channels: 2, kernel_size: 3, stride: 2, shares: owner}
+""",
+    ),
     "slices and pads": (
         "2x20x12",
         """
@@ -167,6 +208,21 @@ WHOLE = {
         """
 - conv: {out_channels: 2, kernel_size: 4, stride: 3, padding: same}
 - conv: {out_channels: 2, kernel_size: 3, stride: 2, padding: same}
+""",
+    ),
+    "padding by the size, on a map too small for the field": (
+        "1x13",
+        """
+- conv: {out_channels: 2, kernel_size: 4, stride: 3, padding: same}
+- conv: {out_channels: 2, kernel_size: 3, stride: 2, padding: same}
+- conv: {out_channels: 2, kernel_size: 3, padding: same}
+""",
+    ),
+    "columns that see padding only, where a map is narrow": (
+        "2x12x11",
+        """
+- conv: {out_channels: 1, kernel_size: 1, stride: [1, 2], padding: [0, [1, 0]]}
+- add: {inputs: [conv, conv]}
 """,
     ),
     "bins": ("1x26x17", "- conv: {out_channels: 1, kernel_size: 3}\n- adaptive_avgpool: {output_size: [7, 6]}"),

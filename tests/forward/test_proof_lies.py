@@ -4,6 +4,7 @@ Each lie is told of one layer in the middle of a network. The proof has to name 
 predicted and what was observed, and to leave alone what lies before it.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from analysis.measured import network_of
 
 from archcalc import ops
+from archcalc.analysis import receptive_field
 from archcalc.forward.claims import Claim, Extent, Kind, Proof
 from archcalc.forward.kernels import Array
 from archcalc.forward.proof import prove
@@ -114,6 +116,55 @@ def test_a_window_that_is_not_so_on_a_map_that_is_too_small_for_it(monkeypatch: 
     assert last.claims["rf"].agrees is False
 
 
+# On 6×5 pixels no unit behind it sees all of its field.
+TINY = NETWORK.replace("kernel_size: 3}", "kernel_size: 3, padding: 1}")
+
+
+@pytest.mark.parametrize("one_by_one", [False, True], ids=["at once", "one by one"])
+@pytest.mark.parametrize(
+    ("size", "step", "padding"),
+    [(1, 0, 0), (-1, 0, 0), (1, 0, 1), (-1, 0, -1), (0, 0, 1), (0, 1, 0), (0, -1, 0)],
+    ids=["ends later", "ends earlier", "begins earlier", "begins later", "is shifted", "longer steps", "shorter steps"],
+)
+def test_analyses_that_are_not_so(size: int, step: int, padding: int, one_by_one: bool, monkeypatch: Patch) -> None:
+    """Operators state what is so, and the analysis adds it up wrongly; one position at one end is enough.
+
+    All curtains at once, or each in a batch of its own.
+    """
+    true = receptive_field.grow
+
+    def wrongly(*before: Any) -> tuple[int, int, int]:
+        found = true(*before)
+        lies = (size, step, padding) if before[-1].kernel == 5 else (0, 0, 0)
+        return tuple(number + lie for number, lie in zip(found, lies, strict=True))  # type: ignore[return-value]
+
+    monkeypatch.setattr(receptive_field, "grow", wrongly)
+    if one_by_one:
+        monkeypatch.setattr("archcalc.forward.curtains._VALUES", 1)
+    proof = prove(network_of(TINY, "3x6x5"), ["rf"])
+    name, claim = first_against(proof, "rf")
+    told = Extent(7 + size, 2 + step, 3 + padding)
+    assert (name, claim.predicted, claim.observed) == ("middle", (told, told), TRUTH)
+    assert [layer.claims["rf"].agrees for layer in proof.layers] == [True, True, False, False, False]
+
+
+def test_an_analysis_that_is_wrong_about_every_second_unit(monkeypatch: Patch) -> None:
+    """Behind an upsampling units differ by turns."""
+    true = receptive_field._through_spread
+
+    def wrongly(*before: Any) -> Any:
+        found = true(*before)
+        return msgspec.structs.replace(found, lows=(found.lows[0], found.lows[1] - 1)) if found.period == 2 else found
+
+    monkeypatch.setattr(receptive_field, "_through_spread", wrongly)
+    layers = (
+        "- upsample: {scale_factor: 2}\n- conv: {out_channels: 1, kernel_size: 5, padding: 2}\n- upsample: {size: 7}"
+    )
+    name, claim = first_against(prove(network_of(layers, "1x5"), ["rf"]), "rf")
+    assert name == "upsample"
+    assert re.match(r"unit (\d*[13579]) sees (\d+) to \2, not \d+ to \2$", claim.remark)
+
+
 def test_a_field_that_is_none(monkeypatch: Patch) -> None:
     """Called global, where units see a part only."""
     monkeypatch.setattr(ops.ReLU, "windows", lambda self, inputs, output: ((Window(0), None, Window(2)),))
@@ -139,6 +190,73 @@ def test_what_depends_on_the_input_and_is_said_not_to(monkeypatch: Patch) -> Non
     monkeypatch.setitem(RULES, "parameter", lambda op, inputs, weights: np.full_like(true(op, inputs, weights), np.nan))
     name, claim = first_against(prove(network_of(layers, "3x9x8"), ["rf"]), "rf")
     assert (name, claim.predicted, claim.observed) == ("learned", ("none", "none"), ("not none", "not none"))
+
+
+FLAT = "- flatten: {name: flat}\n- linear: {out_features: 60}\n- add: {inputs: [linear, flat]}"
+
+
+def test_what_is_global_in_part(monkeypatch: Patch) -> None:
+    """A sum that leaves out what sees everything: what is left are units side by side."""
+    kernel(monkeypatch, "add", lambda op, inputs, weights: inputs[1])
+    name, claim = first_against(prove(network_of(FLAT, "2x6x5"), ["rf"]), "rf")
+    assert (name, claim.observed) == ("add", ("not global", "not global"))
+
+
+def test_what_is_global_but_for_a_unit(monkeypatch: Patch) -> None:
+    """Each unit that flatten makes of a pooled map sees everything: not one of them may see nothing."""
+
+    def all_but_one(op: Any, inputs: Any, weights: Any) -> Array:
+        return np.where(np.arange(4) == 2, 1, inputs[0].reshape(len(inputs[0]), -1))
+
+    kernel(monkeypatch, "flatten", all_but_one)
+    layers = "- conv: {out_channels: 4, kernel_size: 3}\n- global_maxpool\n- flatten"
+    name, claim = first_against(prove(network_of(layers, "1x7x6"), ["rf"]), "rf")
+    assert (name, claim.remark) == ("flatten", "1 of 4 units do not see what lies ahead of 1")
+
+
+def test_a_kernel_that_errs_in_the_middle(monkeypatch: Patch) -> None:
+    """In one row, and on no map but the network's own."""
+
+    def erring(op: Any, inputs: Any, weights: Any) -> Array:
+        found = np.maximum(inputs[0], 0)
+        if found.shape[2] == 17:
+            found[:, :, 6] += 0 * found[:, :, 9]
+        return found
+
+    kernel(monkeypatch, "relu", erring)
+    name, claim = first_against(prove(network(), ["rf"]), "rf")
+    assert (name, claim.observed) == ("bent", claim.predicted)
+    assert claim.remark == "height: unit 6 sees what lies behind 8"
+
+
+def test_one_axis_against_and_one_unobserved(monkeypatch: Patch) -> None:
+    """It disagrees: what cannot be observed excuses nothing."""
+    true = RULES["conv_transpose"]
+
+    def further(op: Any, inputs: Any, weights: Any) -> Array:
+        found = true(op, inputs, weights)
+        return found + 0 * np.concatenate([found[..., 2:], found[..., :2]], axis=-1)
+
+    kernel(monkeypatch, "conv_transpose", further)
+    holes = "- conv_transpose: {out_channels: 1, kernel_size: [1, 2], stride: 2}"
+    (layer,) = prove(network_of(holes, "1x5x6"), ["rf"]).layers
+    claim = layer.claims["rf"]
+    assert claim.agrees is False
+    assert (claim.observed[0], claim.observed[1].size) == (None, 2)
+
+
+def test_a_kernel_that_fails(monkeypatch: Patch) -> None:
+    """What was observed before it stands, and what is held for layers that are not reached is no disagreement."""
+
+    def failing(op: Any, inputs: Any, weights: Any) -> Array:
+        raise ValueError("no")
+
+    kernel(monkeypatch, "gelu", failing)
+    layers = f"{NETWORK}\n- gelu\n- maxpool: {{name: again, kernel_size: 2, inputs: stem}}"
+    proof = prove(network_of(layers, "3x17x16"))
+    name, claim = first_against(proof, "memory")
+    assert (name, claim.remark) == ("gelu", "cannot be computed: ValueError: no")
+    assert first_against(proof, "rf")[0] == "gelu"
 
 
 def test_shapes_that_are_not_so(monkeypatch: Patch) -> None:
@@ -257,6 +375,21 @@ def test_a_kernel_that_reads_less(monkeypatch: Patch) -> None:
     assert name == "middle"
     assert (claim.predicted, claim.observed) == (TRUTH, (Extent(6, 2, 3), TRUTH[1]))
     assert first_against(proof, "macs")[0] == "middle"
+
+
+def test_a_kernel_that_reads_elsewhere_at_the_edge(monkeypatch: Patch) -> None:
+    """Around the map it finds what lies at the other end: units inside are as predicted, those at the edge are not."""
+    true = RULES["conv"]
+
+    def around(op: Any, inputs: Any, weights: Any) -> Array:
+        wide = np.pad(inputs[0], [(0, 0), (0, 0), (2, 2), (2, 2)], mode="wrap")
+        return true(msgspec.structs.replace(op, padding=0), [wide], weights)
+
+    kernel(monkeypatch, "conv", around)
+    name, claim = first_against(prove(network(), ["rf"]), "rf")
+    assert name == "middle"
+    assert claim.observed == claim.predicted == TRUTH
+    assert re.match(r"unit \d+ sees what lies (ahead of|behind) \d+$", claim.remark)
 
 
 def test_a_kernel_that_swallows_nan(monkeypatch: Patch) -> None:
