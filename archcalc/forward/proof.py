@@ -16,6 +16,7 @@ from itertools import accumulate
 from math import sqrt
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from archcalc.analysis.cost import count_operations
 from archcalc.analysis.memory import DTYPES, measure_memory
@@ -53,10 +54,12 @@ def prove(
     network = network.graph if isinstance(network, Network) else network
     asked = tuple(kind for kind in KINDS if kind in kinds)
     weights, watched = random_weights(network, seed), _WATCHED if "rf" in asked else 1.0
-    bench = _Bench(network, weights, seed, lambda share: tell(watched * share))
     fields = None
-    if "rf" in asked:
-        fields = prove_fields(network, weights, seed, lambda share: tell(watched + (1 - watched) * share))
+    # Most products are small: threads of their own would gain little, and on a busy machine wait for each other.
+    with threadpool_limits(1, user_api="blas"):
+        bench = _Bench(network, weights, seed, lambda share: tell(watched * share))
+        if "rf" in asked:
+            fields = prove_fields(network, weights, seed, lambda share: tell(watched + (1 - watched) * share))
     layers = []
     for position, node in enumerate(network.nodes):
         if not isinstance(node.op, Input):

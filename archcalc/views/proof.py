@@ -97,7 +97,8 @@ def _called(layer: LayerProof) -> str:
 
 def _against(found: Sequence[Proven]) -> Table:
     """A row a claim about a layer that disagrees, the first ones of each network."""
-    columns = (_LAYER, _CLAIM, _PREDICTED, _OBSERVED, Column("remark", "Remark", "prose", 1))
+    cells = (("predicted", "Predicted"), ("observed", "Observed"), ("remark", "Remark"))
+    columns = (_LAYER, _CLAIM, *(Column(key, title, "prose") for key, title in cells))
     rows, notes = [], []
     for one in found:
         against = [
@@ -107,7 +108,8 @@ def _against(found: Sequence[Proven]) -> Table:
             if claim.agrees is False
         ]
         for layer, kind, claim in against[:MOST]:
-            rows.append(_row(found, one, _called(layer), _CLAIMS[kind], *_cells(claim), claim.remark))
+            values = map(_words, _cells(claim))
+            rows.append(_row(found, one, _called(layer), _CLAIMS[kind], *values, claim.remark))
         if len(against) > MOST:
             notes.append(f"{one.name}: {len(against) - MOST:,} more disagree; --per-layer shows every layer")
     return _table(found, "what disagrees", _of_each(found, columns), tuple(rows), notes=tuple(notes))
@@ -218,6 +220,8 @@ def _cells(claim: Claim) -> tuple[Any, Any]:
         return predicted, "nothing" if observed is None else observed
     said, seen = ([_joined(axes, part) for part in _PARTS] for axes in (predicted, observed))
     shown = [claim.agrees is not False or mine != other for mine, other in zip(said, seen, strict=True)]
+    if claim.agrees is False and None in observed:
+        shown = [True, False, False]  # along this axis nothing was measured that could differ
     if not any(shown) or not any(isinstance(part, Extent) for part in predicted):
         return said[0], seen[0]
     named = [

@@ -1,5 +1,6 @@
 """What `archcalc prove` tells, in every format, and how it ends; what it proves is held in tests/forward."""
 
+import io
 import json
 import re
 from pathlib import Path
@@ -7,12 +8,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from archcalc import ops
+from archcalc import analyse, ops, prove
 from archcalc.cli.progress import Bar
 from archcalc.forward.claims import KINDS
 from archcalc.network import load
 from archcalc.ops.base import Work
-from archcalc.views.proof import MOST
+from archcalc.render import terminal
+from archcalc.views import proof as views
 
 from . import reading
 from .running import run, run_on_terminal, spec, succeed
@@ -122,7 +124,7 @@ def test_not_more_than_can_be_read() -> None:
     assert result.code == 1
     above, below = result.out.split("\nPredicted against observed")
     rows = reading.plain(above).rows
-    assert [sum(row[0] == name for row in rows) for name in ("tiny", "lenet5")] == [MOST, 8]
+    assert [sum(row[0] == name for row in rows) for name in ("tiny", "lenet5")] == [views.MOST, 8]
     assert "note: tiny: 12 more disagree; --per-layer shows every layer" in above
     assert [row[:2] for row in reading.plain("\n" + below).rows][::4] == [["tiny", "shape"], ["lenet5", "shape"]]
 
@@ -208,6 +210,23 @@ def test_tables_fit_the_terminal(columns: int, words: dict[str, str]) -> None:
         assert "12 of 12" in text
         codes = {code for code, end in ESCAPE.findall(result.out) if end == "m"}
         assert ("1;36" in codes) != ("NO_COLOR" in words)
+
+
+@pytest.mark.usefixtures("lies")
+@pytest.mark.parametrize("columns", [80, 140])
+def test_what_disagrees_fits_the_terminal(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both values are there at any width; the remark goes on in further lines."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("LINES", "50")
+    analyses = [analyse(name) for name in ("lenet5", "alexnet")]
+    for table in views.tables([views.proven(one, prove(one.graph, ["macs", "rf"])) for one in analyses], False):
+        stream = io.StringIO()
+        terminal.render(table, stream)
+        lines = ESCAPE.sub("", stream.getvalue()).split("\n")
+        assert max(map(len, lines)) <= columns
+        assert all(title in lines[3] for title in ("Predicted", "Observed"))
+    (first, *_) = views.tables([views.proven(analyses[0], prove(analyses[0].graph, ["macs"]))], False)
+    assert [row.cells[2:4] for row in first.rows] == [("118,776", "117,600"), ("242,400", "240,000")]
 
 
 def test_ascii_only() -> None:
