@@ -97,7 +97,9 @@ class Wishes(Struct, frozen=True):
 @click.option("--save", multiple=True, metavar="LAYER=FILE.npy", help="Write the output of a layer.")
 @click.option("--times/--no-times", default=True, show_default=True, help="Tell time and memory too.")
 @click.option("--per-layer", is_flag=True, help="A row of times for each step instead of each kind.")
-@click.option("--columns", metavar="A,B,...", help="Per layer: output, algorithm, macs, ms, time_share, gflops, peak_share.")
+@click.option(
+    "--columns", metavar="A,B,...", help="Per layer: output, algorithm, macs, ms, time_share, gflops, peak_share."
+)
 @click.option("--sort", metavar="COLUMN", help="Per layer, the largest first.")
 @output_options
 def run_network(network: str, output: Output, **options: Any) -> None:

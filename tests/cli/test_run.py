@@ -1,5 +1,6 @@
 """archcalc run: what it prints and writes, what its options change, what is wrong with what it is given, and Ctrl-C."""
 
+import contextlib
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from archcalc.cli import run as cli
 from archcalc.forward import passes
 from archcalc.forward import run as forward
 from archcalc.forward.draws import normal
@@ -689,7 +691,8 @@ def test_a_reader_that_has_had_enough() -> None:
 
 def test_a_bar_for_what_takes_long() -> None:
     """On a terminal: drawn behind a second, gone at the end. Through a pipe nothing is drawn."""
-    command = ("run", "vgg16", "--execution", "reference", "--repeat", "4")
+    # Threads of BLAS wait long for each other on a machine that is busy.
+    command = ("run", "vgg16", "--execution", "reference", "--threads", "1", "--repeat", "6")
     (result,) = run_on_terminal(80, command)
     assert result.code == 0
     assert "━" in result.out
@@ -734,6 +737,15 @@ def test_an_interrupt(arguments: str, after: float) -> None:
     code, out, err, took = interrupted("run", *arguments.split(" "), after=after)
     assert (code, out, err) == (130, "", "")
     assert took < 1
+
+
+@pytest.mark.parametrize("execution", ["fast", "reference"])
+def test_who_is_interrupted_promptly(execution: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reference, whose calls are long; a thread beside the plan would keep it from forking its workers."""
+    asked: list[object] = []
+    monkeypatch.setattr(cli, "prompt_interrupts", lambda restore: asked.append(restore) or contextlib.nullcontext())
+    succeed("run", "lenet5", "--execution", execution, "--no-times")
+    assert len(asked) == (execution == "reference")
 
 
 LONG_CALL = """
