@@ -54,10 +54,8 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            hint = did_you_mean(args[0], [*COMMANDS, *ALIASES])
-            raise click.UsageError(
-                f"there is no command '{printable(args[0], 40)}'" + (f"; {hint}" if hint else ""), ctx
-            )
+            hint = did_you_mean(args[0], [*COMMANDS, *ALIASES]) or "archcalc --help lists all"
+            raise click.UsageError(f"there is no command '{printable(args[0], 40)}'; {hint}", ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -22,7 +22,7 @@ NET = spec("conv: {name: c, out_channels: 4, kernel_size: 3}", "relu")
     ("arguments", "words"),
     [
         (["sumary", "alexnet"], ["sumary", "'summary'"]),
-        (["frobnicate"], ["frobnicate", "rf"]),
+        (["frobnicate"], ["frobnicate", "archcalc --help"]),
         (["summary", "alexnt"], ["alexnt", "'alexnet'"]),
         (["summary", "./nosuch.yaml"], ["nosuch.yaml"]),
         (["explain", "alexnet", "conv9"], ["conv9", "'conv"]),
