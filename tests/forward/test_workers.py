@@ -57,7 +57,7 @@ def test_no_phase_begins_before_the_last_has_ended(kind: Make, count: int) -> No
 @KINDS
 def test_times_every_phase(kind: Make) -> None:
     """What the caller measures are all phases, the waiting included."""
-    team = kind([([], [partial(time.sleep, 0.05)]), ([], [])], 2)
+    team = kind([([], [partial(time.sleep, 0.1)]), ([], [])], 2)
     seconds: list[float] = []
     team.run(seconds)
     team.close()
