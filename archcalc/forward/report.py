@@ -71,8 +71,8 @@ class Report(Struct, frozen=True):
     `weights` and `samples` say where these came from, `names` what each sample is called. `output_shape` leaves the
     batch out; `softmax` says whether the network itself ends in probabilities; `nonfinite` counts outputs that are no
     numbers. `passes` are the seconds of each pass that counts, `timings` those of its steps; both are empty where
-    nothing was timed. `product_rate` is what plain matrix products reach on as many threads, in FLOP/s. `taken_bytes`
-    is the most that the process had beyond what it had before, None where that cannot be told.
+    nothing was timed. `product_rate` is what plain matrix products reach on as many threads, but no more than cores, in
+    FLOP/s. `taken_bytes` is the most that the process had beyond what it had before, None where that cannot be told.
     """
 
     execution: Execution

@@ -85,7 +85,8 @@ def run(
     said, get_weights = _weights_for(found, weights)
     predicted = predict_footprint(found.graph, samples.batch, execution, way.threads, algorithm, way.keep)
     _check_memory(found.spec.name, samples.batch, predicted)
-    rate = product_rate(way.threads) if timed else 0.0
+    cores = min(way.threads, default_threads())
+    rate = product_rate(cores) if timed else 0.0
     at_most, before = most_taken(), taken_now()
     try:
         passes = run_passes(found.graph, get_weights(), samples.read(), way, repeat if timed else 0, progress)
@@ -93,7 +94,7 @@ def run(
         raise UsageError(Problem(f"{found.spec.name}: there is not enough memory: {error}")) from None
     taken = _taken(before, at_most, most_taken())
     # A machine's speed changes with what else it does and how warm it is: behind the passes once more.
-    rate = max(rate, product_rate(way.threads)) if timed else 0.0
+    rate = max(rate, product_rate(cores)) if timed else 0.0
     return Run(
         execution=execution,
         algorithm=algorithm,
