@@ -231,3 +231,18 @@ def test_samples_of_another_shape_are_refused() -> None:
     for shape in ((1, *network.input_shape), (2, 1, 1, 1), (3, *network.input_shape)):
         with pytest.raises(ValueError, match="the plan is for samples"):
             plan(np.zeros(shape, np.float32))
+
+
+def test_a_sum_behind_a_linear_layer() -> None:
+    """A residual network of features: what is added is added where the layer is computed."""
+    nodes = [
+        Node("x", OPS["input"]((9,))),
+        Node("linear", OPS["linear"](out_features=9), (0,)),
+        Node("add", OPS["add"](), (1, 0)),
+        Node("relu", OPS["relu"](), (2,)),
+    ]
+    network = infer(Graph("residual", tuple(nodes)))
+    weights, samples = any_weights(network), samples_for(network, 3)
+    plan = compile_plan(network, weights, 3, 2)
+    assert [bound.step.nodes for bound in plan.bound] == [(1, 2, 3)]
+    near(plan(*samples), reference(network, weights, samples)[3], 1e-12)
