@@ -56,8 +56,9 @@ def choose(
         return "im2col"
     if forced == "winograd" and fits(geometry):
         able = tuple(FORMS)
-    costs = {name: _cost(name, kernel, output, threads) for name in able} if len(able) > 1 else dict.fromkeys(able, 0.0)
-    return min(costs, key=costs.__getitem__)
+    if len(able) == 1:
+        return able[0]
+    return min(able, key=lambda name: _cost(name, kernel, output, threads))
 
 
 def _cost(name: Algorithm, kernel: tuple[int, ...], output: tuple[int, ...], threads: int) -> float:

@@ -11,7 +11,7 @@ from archcalc.forward.plan import steps
 from archcalc.forward.plan.fuse import CURVES, LIMITING, PASSING, is_curve
 from archcalc.forward.plan.geometry import covering, pooling_of, two
 from archcalc.forward.plan.lower_products import attention, conv, linear, statistics
-from archcalc.forward.plan.lowering import Lowering, Options, turned
+from archcalc.forward.plan.lowering import Lowering, Options, channels_of, turned
 from archcalc.forward.plan.pool import window_counts
 from archcalc.forward.plan.steps import Step
 from archcalc.forward.plan.tiles import FREE, Array, Curve
@@ -83,7 +83,7 @@ def _concat(low: Lowering, position: int) -> None:
         place = low.places.get(producer)
         there = place is not None and (place.whole, place.begin) == (position, begin)
         if not there or value.views != low.target(producer).views or not value.limits.idle:
-            value = low.copied(position, value, root.then(partial(_channels, begin, begin + count)))
+            value = low.copied(position, value, root.then(partial(channels_of, slice(begin, begin + count))))
         parts.append((value.affine, count))
         begin += count
     low.values[position] = root.left(side_by_side(parts))
@@ -278,10 +278,6 @@ def _along(x: Array, dim: int, part: slice) -> Array:
 def _chunk(op: Any, shape: tuple[int, ...]) -> slice:
     size = shape[axis_of(op.dim, len(shape) - 1) + 1]
     return slice(op.index * size, (op.index + 1) * size)
-
-
-def _channels(begin: int, end: int, array: Array) -> Array:
-    return array[:, begin:end]
 
 
 def _for_each(samples: int, array: Array) -> Array:

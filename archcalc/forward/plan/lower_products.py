@@ -11,7 +11,7 @@ from archcalc.forward.plan.convolve import Convolution, bind_convolution, prepar
 from archcalc.forward.plan.fuse import LIMITING, Chain
 from archcalc.forward.plan.geometry import Geometry, geometry_of, two
 from archcalc.forward.plan.lowering import Lowering, turned
-from archcalc.forward.plan.product import Packed, pack
+from archcalc.forward.plan.product import pack
 from archcalc.forward.plan.tiles import FREE, Array, Curve, Epilogue, Limits
 from archcalc.forward.plan.values import IDLE, Affine, Value, limits_before
 
@@ -125,21 +125,15 @@ def linear(low: Lowering, position: int) -> None:
     source, target = low.rows_of_features(producer), low.target(chain.last, features=True)
     rest = None if chain.residual is None else low.rows_of_features(chain.residual)
     limits, curve = activation(low, chain, IDLE, features)
-    convolution = Convolution(
-        "direct",
-        ONE_TO_ONE,
-        rows_times(stored["weight"], low.blocks),
-        Epilogue(stored.get("bias"), limits, curve),
-        None,
-    )
+    convolution = on_rows(low, stored["weight"], Epilogue(stored.get("bias"), limits, curve))
     reads = (source,) if rest is None else (source, rest)
     bind = partial(bind_convolution, convolution, source, rest, turned(target))
     low.add_step(chain.nodes, "direct", reads, target, bind)
 
 
-def rows_times(weight: Array, blocks: bool) -> Packed:
-    """Weights out × in as rows of features are multiplied by them."""
-    return pack(weight.T[None], blocks)
+def on_rows(low: Lowering, weight: Array, epilogue: Epilogue) -> Convolution:
+    """A linear layer on rows of features, `weight` being out × in: a 1×1 convolution."""
+    return Convolution("direct", ONE_TO_ONE, pack(weight.T[None], low.blocks), epilogue, None)
 
 
 def attention(low: Lowering, position: int) -> None:
@@ -152,20 +146,8 @@ def attention(low: Lowering, position: int) -> None:
     samples, tokens, features = low.shape(position)
     projected = low.fresh((samples, tokens, 3 * features), features=True)
     mixed = low.fresh((samples, tokens, features), features=True)
-    inner = Convolution(
-        "direct",
-        ONE_TO_ONE,
-        rows_times(stored["in_proj_weight"], low.blocks),
-        Epilogue(stored.get("in_proj_bias")),
-        None,
-    )
-    outer = Convolution(
-        "direct",
-        ONE_TO_ONE,
-        rows_times(stored["out_proj.weight"], low.blocks),
-        Epilogue(stored.get("out_proj.bias")),
-        None,
-    )
+    inner = on_rows(low, stored["in_proj_weight"], Epilogue(stored.get("in_proj_bias")))
+    outer = on_rows(low, stored["out_proj.weight"], Epilogue(stored.get("out_proj.bias")))
     heads = Heads(op.num_heads, features // op.num_heads)
     own = (position,)
     low.add_step(own, "direct", (source,), projected, partial(bind_convolution, inner, source, None, turned(projected)))

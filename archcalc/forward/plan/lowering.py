@@ -99,7 +99,7 @@ class Lowering:
         if whole not in self.roots:
             self.roots[whole] = self.fresh(self.shape(whole))
         part = slice(begin, begin + self.network.shapes[position][0])
-        return self.roots[whole].then(partial(_part, part))
+        return self.roots[whole].then(partial(channels_of, part))
 
     def fresh(self, shape: tuple[int, ...], features: bool = False) -> Value:
         """New memory for an output (N, C, …): channels last, or with `features` its own last axis last."""
@@ -171,10 +171,10 @@ class Lowering:
 
     def rows_of_features(self, position: int) -> Value:
         """The output of a node as rows × features in memory, with the features seen as its channels."""
-        value = self.plain(position).then(last_to_channels)
+        value = turned(self.plain(position))
         if matrix(as_map(self.view(value))) is None:
             fresh = self.fresh(self.shape(position), features=True)
-            value = self.copied(position, self.values[position], fresh).then(last_to_channels)
+            value = turned(self.copied(position, self.values[position], fresh))
         return value
 
     def by_rule(self, position: int) -> None:
@@ -222,5 +222,6 @@ def turned(value: Value) -> Value:
     return Value(value.storage, (*value.views, last_to_channels), value.affine, value.limits)
 
 
-def _part(part: slice, array: Array) -> Array:
+def channels_of(part: slice, array: Array) -> Array:
+    """Some of the channels of an output."""
     return array[:, part]

@@ -7,7 +7,6 @@ measured, not known: see `blocks_pay`.
 """
 
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -142,14 +141,16 @@ def blocks_pay(dtype: Any) -> bool:
     read, out = np.ones((1, pixels, deep), dtype), np.empty((1, pixels, filters), dtype)
     weights = np.ones((1, deep, filters), dtype)
     with threadpool_limits(1, user_api="blas"):
-        one, many = (_seconds(multiply(read, pack(weights, blocks), range(filters), out)) for blocks in (False, True))
+        one, many = (
+            shortest(multiply(read, pack(weights, blocks), range(filters), out), 12) for blocks in (False, True)
+        )
     return many < 0.9 * one
 
 
-def _seconds(calls: list[Callable[[], Any]]) -> float:
-    """The shortest of several runs."""
+def shortest(calls: list[Call], runs: int) -> float:
+    """The seconds of the shortest of several runs of all calls."""
     taken = []
-    for _ in range(12):
+    for _ in range(runs):
         began = time.perf_counter()
         for call in calls:
             call()

@@ -1,6 +1,5 @@
 """Algorithms chosen by measuring them here, on maps of the right size, in place of by what they should cost."""
 
-import time
 from functools import cache
 from typing import Any
 
@@ -10,6 +9,7 @@ from threadpoolctl import threadpool_limits
 from archcalc.forward.plan.choose import Algorithm, candidates
 from archcalc.forward.plan.convolve import Convolution, bind_convolution, prepare
 from archcalc.forward.plan.geometry import Geometry
+from archcalc.forward.plan.product import shortest
 from archcalc.forward.plan.tiles import Epilogue, Scratch
 from archcalc.forward.plan.values import Value, last_to_channels
 
@@ -47,12 +47,5 @@ class Tuner:
         own, shared = trial.needed
         scratch = Scratch([np.empty(own, np.uint8)], np.empty(shared, np.uint8))
         phases = bind_convolution(convolution, read, None, write, memory, 1, scratch)
-        taken = []
         with threadpool_limits(1, user_api="blas"):
-            for _ in range(RUNS):
-                began = time.perf_counter()
-                for (calls,) in phases:
-                    for call in calls:
-                        call()
-                taken.append(time.perf_counter() - began)
-        return min(taken)
+            return shortest([call for (calls,) in phases for call in calls], RUNS)
