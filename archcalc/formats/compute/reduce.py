@@ -1,0 +1,109 @@
+"""Reductions: sums, means, extremes and norms over axes."""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from archcalc.formats.compute.call import Call, axes_of
+from archcalc.formats.compute.shapes import given_axes
+from archcalc.forward.kernels import Array
+
+Reduction: TypeAlias = Callable[[Array, tuple[int, ...], bool], Any]
+"""What an array is over some axes, which stay with size 1 or go."""
+
+
+def reduction(function: Reduction, since: int = 18) -> Callable[..., Array]:
+    """An operator that reduces; its axes are an input since an opset. No axes are all, or none if it is told so."""
+
+    def reduced(call: Call, x: Array, axes: Array | None = None) -> Array:
+        stated = given_axes(call, axes, since)
+        if not stated:
+            stated = () if call.get("noop_with_empty_axes", 0) else tuple(range(x.ndim))
+        result: Array = np.asarray(function(x, axes_of(stated, x.ndim), bool(call.get("keepdims", 1))))
+        return result.astype(x.dtype, copy=False)
+
+    return reduced
+
+
+def lowest(dtype: "np.dtype[Any]") -> Any:
+    """What is below all values of a type, and their maximum where there are none."""
+    return -np.inf if dtype.kind == "f" else False if dtype.kind == "b" else np.iinfo(dtype).min
+
+
+def highest(dtype: "np.dtype[Any]") -> Any:
+    """What is above all values of a type, and their minimum where there are none."""
+    return np.inf if dtype.kind == "f" else True if dtype.kind == "b" else np.iinfo(dtype).max
+
+
+def _sum(x: Array, axes: tuple[int, ...], keep: bool) -> Any:
+    return x.sum(axis=axes, keepdims=keep, dtype=x.dtype)
+
+
+def _mean(x: Array, axes: tuple[int, ...], keep: bool) -> Any:
+    return x.mean(axis=axes, keepdims=keep)
+
+
+def _max(x: Array, axes: tuple[int, ...], keep: bool) -> Any:
+    return x.max(axis=axes, keepdims=keep, initial=lowest(x.dtype))
+
+
+def _min(x: Array, axes: tuple[int, ...], keep: bool) -> Any:
+    return x.min(axis=axes, keepdims=keep, initial=highest(x.dtype))
+
+
+def _prod(x: Array, axes: tuple[int, ...], keep: bool) -> Any:
+    return x.prod(axis=axes, keepdims=keep, dtype=x.dtype)
+
+
+def _l1(x: Array, axes: tuple[int, ...], keep: bool) -> Any:
+    return _sum(np.abs(x), axes, keep)
+
+
+def _l2(x: Array, axes: tuple[int, ...], keep: bool) -> Any:
+    return np.sqrt(_sum(x * x, axes, keep))
+
+
+def _sum_of_squares(x: Array, axes: tuple[int, ...], keep: bool) -> Any:
+    return _sum(x * x, axes, keep)
+
+
+def _log_of_sum(x: Array, axes: tuple[int, ...], keep: bool) -> Any:
+    return np.log(_sum(x, axes, keep))
+
+
+def _log_of_sum_of_exp(x: Array, axes: tuple[int, ...], keep: bool) -> Any:
+    largest = _max(x, axes, True)
+    largest = np.where(np.isfinite(largest), largest, 0)
+    total = np.log(_sum(np.exp(x - largest), axes, True)) + largest
+    return total if keep else total.squeeze(axes)
+
+
+def place(find: Callable[..., Any]) -> Callable[[Call, Array], Array]:
+    """Where along an axis an extreme lies: its first place, or its last."""
+
+    def found(call: Call, x: Array) -> Array:
+        axis = axes_of([call.get("axis", 0)], x.ndim)[0]
+        keep = bool(call.get("keepdims", 1))
+        if not call.get("select_last_index", 0):
+            return np.asarray(find(x, axis=axis, keepdims=keep), np.int64)
+        last: Array = x.shape[axis] - 1 - find(np.flip(x, axis), axis=axis, keepdims=keep)
+        return np.asarray(last, np.int64)
+
+    return found
+
+
+OPERATORS: dict[str, Callable[..., Array]] = {
+    "ArgMax": place(np.argmax),
+    "ArgMin": place(np.argmin),
+    "ReduceL1": reduction(_l1),
+    "ReduceL2": reduction(_l2),
+    "ReduceLogSum": reduction(_log_of_sum),
+    "ReduceLogSumExp": reduction(_log_of_sum_of_exp),
+    "ReduceMax": reduction(_max),
+    "ReduceMean": reduction(_mean),
+    "ReduceMin": reduction(_min),
+    "ReduceProd": reduction(_prod),
+    "ReduceSum": reduction(_sum, since=13),
+    "ReduceSumSquare": reduction(_sum_of_squares),
+}
