@@ -7,6 +7,7 @@ The tests call `pages` and compare: documentation that the code has left behind 
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -52,7 +53,7 @@ def with_outputs(text: str) -> str:
 
 def output_of(command: str) -> str:
     """What a command prints, errors included, when its output goes into a pipe."""
-    name, *arguments = command.split()
+    name, *arguments = shlex.split(command)
     if name != "archcalc":
         raise SystemExit(f"documentation runs archcalc only, not '{command}'")
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONPATH": str(ROOT)}

@@ -117,13 +117,16 @@ def conventions_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--format, -o, --si and --ascii."""
+def output_options(command: Callable[..., Any], *more: str) -> Callable[..., Any]:
+    """--format, -o, --si and --ascii; `more` formats are those that only this command has."""
     command = _collected(Output, ("format", "path", "si", "ascii"), command)
     for option in reversed(
         (
             click.option(
-                "--format", type=click.Choice(FORMATS), default=None, help="Default: a table; by the ending of -o."
+                "--format",
+                type=click.Choice([*FORMATS, *more]),
+                default=None,
+                help="Default: a table; by the ending of -o.",
             ),
             click.option(
                 "-o",

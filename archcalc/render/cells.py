@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from archcalc.views.table import Column, Kind, Range, Row
+from archcalc.views.table import Cell, Column, Kind, Range, Row
 
 ASCII = str.maketrans(
     {
@@ -29,6 +29,8 @@ def cell_text(value: Any, kind: Kind, si: bool = False) -> str:
         return ""
     if isinstance(value, Range):
         return f"{cell_text(value.first, kind, si)} … {cell_text(value.last, kind, si)}"
+    if isinstance(value, Cell):
+        return cell_text(value.value, value.kind, si)
     if kind == "pair" and isinstance(value, tuple):
         return "×".join(dict.fromkeys(map(_number, value))) if len(set(value)) == 1 else "×".join(map(_number, value))
     if isinstance(value, tuple):

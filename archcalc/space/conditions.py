@@ -48,7 +48,7 @@ def parse_condition(text: str, known: Mapping[str, str], place: "str | Span" = "
     reader.end()
     if reader.problems:
         raise UsageError(reader.problems)
-    return Condition(text.strip(), root, start)
+    return Condition(" ".join(text.split()), root, start)
 
 
 class _Token(Struct, frozen=True):
@@ -211,7 +211,7 @@ class _Reader:
         if problem is not None:
             self.problems.append(problem)
             return None
-        return Term(a, sign, b, self.text[left.start : end], span)
+        return Term(a, sign, b, " ".join(self.text[left.start : end].split()), span)
 
 
 def _among(known: Mapping[str, str]) -> str:

@@ -25,6 +25,13 @@ class Range(Struct, frozen=True):
     last: Any
 
 
+class Cell(Struct, frozen=True):
+    """A cell with a kind of its own, in a column where counts and bytes stand below one another."""
+
+    value: Any
+    kind: Kind
+
+
 class Row(Struct, frozen=True):
     """`depth` indents the row in a tree; `times` is how often a folded row is there; `style` marks sums."""
 

@@ -70,6 +70,8 @@ def test_no_argument_writes_to_the_terminal_itself(tmp_path: Path) -> None:
     path.write_text(spec("conv: {name: c, out_channels: 4, kernel_size: 3}"))
     net, broken = str(path), tmp_path / f"broken{HOSTILE}.yaml"
     broken.write_text(spec("konv"))
+    budgets = tmp_path / f"budgets{HOSTILE}.yaml"
+    budgets.write_text(f"budgets: [{{network: {QUOTED}, dtype: {QUOTED}, {QUOTED}: 1, fail_on: {QUOTED}}}]")
     commands = [
         (HOSTILE,),
         ("summary", HOSTILE),
@@ -79,6 +81,9 @@ def test_no_argument_writes_to_the_terminal_itself(tmp_path: Path) -> None:
         ("check", str(broken)),
         ("check", net, "--fail-on", "params > 1"),
         ("check", net, "--fail-on", HOSTILE),
+        *(("check", net, str(broken), "--fail-on", "rf > 1", "--format", kind) for kind in ("github", "junit", "csv")),
+        ("check", "--budgets", HOSTILE),
+        ("check", "--budgets", str(budgets)),
         ("check", net, "--set", "c.stride=0"),
         ("summary", net),
         ("explain", net, HOSTILE),
