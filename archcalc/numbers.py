@@ -130,7 +130,7 @@ def _is_idle(number: Operand, value: int) -> bool:
 
 
 def _as_traced(number: Operand) -> Traced:
-    return number if isinstance(number, Traced) else Traced(number)
+    return number if isinstance(number, Traced) else Traced(number, quiet=True)
 
 
 def _combine(operator: str, left: Operand, right: Operand) -> Traced:

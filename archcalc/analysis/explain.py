@@ -162,7 +162,7 @@ class _Trace:
             parts = " + ".join(grouped(int(weight.count)) for weight in trainable)
             words = " + ".join(weight.name for weight in trainable)
             steps.append(Step("params", words, parts, counted.params))
-        buffers = [weight for weight in weights if weight.role == "statistic"]
+        buffers = [weight for weight in weights if weight.role != "trainable"]
         steps += [_step(f"{weight.name} (a buffer)", weight.count) for weight in buffers]
         return Section("Parameters", grouped(counted.params), tuple(steps or [Step("weights", "", "", "none")]))
 
@@ -289,7 +289,7 @@ def _total_params(analysis: Analysis) -> Section:
     counted = analysis.params
     steps = _sum_steps(analysis, "params", [layer.params for layer in counted.layers], counted.params)
     if counted.buffers:
-        steps.append(Step("buffers", "", "running means and variances", counted.buffers))
+        steps.append(Step("buffers", "", "running statistics and constants", counted.buffers))
     return Section("Parameters", grouped(counted.params), tuple(steps))
 
 

@@ -8,6 +8,7 @@ from archcalc.analysis.params import count_params
 from archcalc.infer import InferredGraph
 from archcalc.numbers import product
 from archcalc.ops.base import Reads, Window, Work
+from archcalc.ops.source import Input
 
 Model = Literal["lecture", "all", "peak"]
 MODELS: tuple[Model, ...] = ("lecture", "all", "peak")
@@ -68,10 +69,10 @@ def measure_memory(network: InferredGraph, model: Model = "peak", batch: int = 1
     size = DTYPES[dtype]
     last = network.graph.last_uses()
     params = count_params(network)
-    # What a learned parameter gives is its weights, which are counted there.
+    # What a learned parameter or a constant gives is its weights, which are counted there, or one number.
     values_of = [
-        0 if layer.weights and not node.inputs else product(shape) * batch
-        for node, layer, shape in zip(network.nodes, params.layers, network.shapes, strict=True)
+        product(shape) * batch if node.inputs or isinstance(node.op, Input) else 0
+        for node, shape in zip(network.nodes, network.shapes, strict=True)
     ]
     alive = _alive_bytes([values * size for values in values_of], last)
     peak = max(range(len(alive)), key=alive.__getitem__)

@@ -28,7 +28,8 @@ def count_params(network: InferredGraph) -> Params:
     """The parameters of a network.
 
     params = Σ over layers of Σ over its trainable arrays of the product of the array's shape; buffers likewise over
-    running statistics. A layer that shares the weights of another counts nothing: they are counted there, once.
+    running statistics and constants. A layer that shares the weights of another counts nothing: they are counted there,
+    once.
     Source: torch counts `Module.parameters()` and `buffers()` so.
     """
     layers = []
@@ -36,6 +37,6 @@ def count_params(network: InferredGraph) -> Params:
         weights = network.weights(position)
         owner = "" if node.shares is None else network.nodes[node.shares].name
         params = sum(weight.count for weight in weights if weight.role == "trainable")
-        buffers = sum(weight.count for weight in weights if weight.role == "statistic")
+        buffers = sum(weight.count for weight in weights if weight.role != "trainable")
         layers.append(LayerParams(node.name, weights, 0 if owner else params, 0 if owner else buffers, owner))
     return Params(tuple(layers), sum(layer.params for layer in layers), sum(layer.buffers for layer in layers))

@@ -84,7 +84,10 @@ _PRODUCTS: dict[Any, Callable[[Sequence[Any], Any], int]] = {
 """Functions that make products → how many, by their arguments and their result."""
 
 _WITHOUT = frozenset(
-    (np.concatenate, np.full_like, np.moveaxis, np.pad, np.split, np.stack, np.where, sliding_window_view)
+    (
+        *(np.broadcast_to, np.concatenate, np.full_like, np.moveaxis, np.pad, np.roll, np.split, np.stack, np.where),
+        sliding_window_view,
+    )
 )
 """Functions that make none: what kernels move values with."""
 
@@ -168,7 +171,7 @@ class Sighting(Struct, frozen=True):
     """What was seen while one node was computed.
 
     `unknown` are functions that may have made products beside the `macs` that were counted. `read` are the positions
-    of the outputs that went in. `size` is the bytes of the array that came out, nothing if it lies in the weights, and
+    of the outputs that went in. `size` is the bytes of the array that came out, nothing if it is stored, and
     `held` those of all outputs that there were at that moment, the inputs of the node among them.
     """
 
@@ -206,7 +209,7 @@ class Watch:
         position, tally = next(self._turns), Tally()
         read = tuple(producer for x in inputs if (producer := self._position_of(x)) is not None)
         output = _own(rule(op, *_watched_arguments(inputs, weights, tally)), inputs)
-        size = 0 if any(np.may_share_memory(output, weight) for weight in weights.values()) else output.nbytes
+        size = 0 if _is_stored(output, weights) else output.nbytes
         self._follow(position, output, size)
         if self._held > self.most:
             self.most, self.allocated = self._held, self._allocator.taken()
@@ -231,6 +234,11 @@ def _watched_arguments(
     inputs: Sequence[Array], weights: Mapping[str, Array], tally: Tally
 ) -> tuple[list[Array], dict[str, Array]]:
     return [watched(x, tally) for x in inputs], {name: watched(w, tally) for name, w in weights.items()}
+
+
+def _is_stored(output: Array, weights: Weights) -> bool:
+    """Whether an output lies in the weights, or is one number seen as an array."""
+    return not any(output.strides) or any(np.may_share_memory(output, weight) for weight in weights.values())
 
 
 def _own(output: Array, inputs: Sequence[Array]) -> Array:

@@ -32,6 +32,8 @@ class Moments(NamedTuple):
 STANDARD = Moments(0.0, 1.0)
 PARAMETER_BOUND = 0.02
 """Learned parameters begin within ± this."""
+CONSTANT_SPREAD = 0.5
+"""Stored constants begin within 1 ± this."""
 PRELU_SLOPE = 0.25
 """He et al. 2015, section 2.1; torch's default too."""
 
@@ -124,12 +126,39 @@ def _add(op: Any, given: Given, shapes: Shapes) -> Moments:
     return Moments(mean, sum(one.variance for one in given) + mean * mean)
 
 
+def _sub(op: Any, given: Given, shapes: Shapes) -> Moments:
+    mean = given[0].mean - given[1].mean
+    return Moments(mean, given[0].variance + given[1].variance + mean * mean)
+
+
+def _div(op: Any, given: Given, shapes: Shapes) -> Moments:
+    """By divisors of the size that is usual; those near 0, of which the mean of quotients is made, are left out."""
+    size = math.sqrt(given[1].square) or 1.0
+    return _scaled(given[0], 1 / size)
+
+
 def _mul(op: Any, given: Given, shapes: Shapes) -> Moments:
     return Moments(math.prod(one.mean for one in given), math.prod(one.square for one in given))
 
 
 def _mean(op: Any, given: Given, shapes: Shapes) -> Moments:
     return _scaled(_add(op, given, shapes), 1 / len(given))
+
+
+def _summed(op: Any, given: Given, shapes: Shapes) -> Moments:
+    """As many as go into an output, taken for independent."""
+    terms = product(shapes[0]) / product(op.output(shapes))
+    mean = terms * given[0].mean
+    return Moments(mean, terms * given[0].variance + mean * mean)
+
+
+def _length(op: Any, given: Given, shapes: Shapes) -> Moments:
+    square = product(shapes[0]) / product(op.output(shapes)) * given[0].square
+    return Moments(math.sqrt(square), square)
+
+
+def _constant(op: Any, given: Given, shapes: Shapes) -> Moments:
+    return Moments(1.0, 1 + CONSTANT_SPREAD**2 / 3) if op.value is None else Moments(op.value, op.value * op.value)
 
 
 def _largest(op: Any, given: Given, shapes: Shapes) -> Moments:
@@ -157,6 +186,7 @@ def _padded(op: Any, given: Given, shapes: Shapes) -> Moments:
 PREDICTIONS: dict[str, Prediction] = {
     "input": lambda op, given, shapes: STANDARD,
     "parameter": lambda op, given, shapes: Moments(0.0, PARAMETER_BOUND**2 / 3),
+    "constant": _constant,
     "conv": _convolved,
     "conv_transpose": _multiplied,
     "linear": _multiplied,
@@ -171,13 +201,20 @@ PREDICTIONS: dict[str, Prediction] = {
     "prelu": _through(lambda op, x: np.where(x > 0, x, x * PRELU_SLOPE)),
     "softmax": _softmax,
     "add": _add,
+    "sub": _sub,
     "mul": _mul,
+    "div": _div,
     "mean": _mean,
     "max": _largest,
+    "min": _largest,
+    "reduce_sum": _summed,
+    "reduce_l2": _length,
     "concat": _concat,
     "pad": _padded,
     **dict.fromkeys(("maxpool", "avgpool", "adaptive_maxpool", "adaptive_avgpool"), _unchanged),
     **dict.fromkeys(("global_maxpool", "global_avgpool", "upsample"), _unchanged),
+    **dict.fromkeys(("reduce_mean", "reduce_max", "reduce_min"), _unchanged),
+    **dict.fromkeys(("index_select", "pixel_shuffle", "pixel_unshuffle", "roll", "expand"), _unchanged),
     **dict.fromkeys(("slice", "split", "channel_shuffle", "flatten", "reshape", "permute"), _unchanged),
 }
 """Keyword → mean and mean square of the output, from those of the inputs and their shapes."""

@@ -1,11 +1,13 @@
 """The forward pass, node by node and as plain as can be: what every faster one is held against."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from archcalc.errors import Problem, UsageError, did_you_mean
 from archcalc.forward.kernels import Array
+from archcalc.forward.kernels.movement import repeated
 from archcalc.forward.rules import RULES, Rule
 from archcalc.forward.weights import weights_of
 from archcalc.graph import Node
@@ -34,9 +36,12 @@ def run_reference(
     alive = dict(zip(entries, _checked(network, x), strict=True))
     del x
     _check_names(network, keep)
-    batch, last = len(next(iter(alive.values()))), network.graph.last_uses()
+    batch, dtype = next((len(array), array.dtype) for array in alive.values())
+    last = network.graph.last_uses()
     for position, node in enumerate(network.nodes):
-        output = alive[position] if position in entries else _output(network, position, weights, alive, batch, rules)
+        output = (
+            alive[position] if position in entries else _output(network, position, weights, alive, batch, dtype, rules)
+        )
         if node.name in keep and output.base is not None:
             output = output.copy()
         for producer in {position, *node.inputs}:
@@ -54,13 +59,18 @@ def _output(
     weights: Mapping[str, Array],
     alive: Mapping[int, Array],
     batch: int,
+    dtype: "np.dtype[Any]",
     rules: Mapping[str, Rule],
 ) -> Array:
     node = network.nodes[position]
     inputs = [alive[producer] for producer in node.inputs]
     output = rules[node.op.keyword](node.op, inputs, weights_of(network, position, weights))
-    # What reads no sample is the same for all of them.
-    return output if node.inputs else np.broadcast_to(output, (batch, *output.shape[1:]))
+    if node.inputs:
+        return output
+    # What reads no sample is the same for all of them; a number that stands for an array has no type but theirs.
+    if not any(output.strides):
+        output = repeated(output[(0,) * output.ndim], output.shape, dtype)
+    return np.broadcast_to(output, (batch, *output.shape[1:]))
 
 
 def _inputs_of(network: InferredGraph) -> dict[int, Node]:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from archcalc.forward.kernels import Array, movement, norm, pool, product, unitwise
+from archcalc.forward.kernels import Array, movement, norm, pool, product, reduce, unitwise
 from archcalc.ops.base import Shape, Window, axis_of, both_sides, spread
 from archcalc.ops.conv import sides
 
@@ -107,6 +107,24 @@ def _reshaped(op: Any, inputs: Sequence[Array], weights: Weights) -> Array:
     return movement.reshape(inputs[0], op.output((sample_shape(inputs[0]),)))
 
 
+def _reduced(kernel: Callable[[Array, Sequence[int], bool], Array]) -> Rule:
+    def rule(op: Any, inputs: Sequence[Array], weights: Weights) -> Array:
+        dims = op.dims if isinstance(op.dims, tuple) else (op.dims,)
+        return kernel(inputs[0], [axis(dim, inputs[0]) for dim in dims], op.keepdim)
+
+    return rule
+
+
+def _roll(op: Any, inputs: Sequence[Array], weights: Weights) -> Array:
+    shifts, axes = zip(*op.turns(inputs[0].ndim - 1), strict=True)
+    return movement.roll(inputs[0], shifts, [along + 1 for along in axes])
+
+
+def _constant(op: Any, inputs: Sequence[Array], weights: Weights) -> Array:
+    """One number has no type of its own: whoever knows that of the samples gives it theirs."""
+    return weights["value"][None] if op.value is None else movement.repeated(op.value, (1, *op.shape))
+
+
 def _on_values(unit: Unit) -> Rule:
     return lambda op, inputs, weights: unit(op, inputs[0])
 
@@ -139,6 +157,11 @@ RULES: dict[str, Rule] = {
     "adaptive_avgpool": lambda op, inputs, weights: pool.adaptive_avgpool(inputs[0], _windows(op, inputs[0])[0]),
     "global_maxpool": lambda op, inputs, weights: pool.global_maxpool(inputs[0]),
     "global_avgpool": lambda op, inputs, weights: pool.global_avgpool(inputs[0]),
+    "reduce_mean": _reduced(reduce.mean),
+    "reduce_sum": _reduced(reduce.sum_),
+    "reduce_max": _reduced(reduce.largest),
+    "reduce_min": _reduced(reduce.smallest),
+    "reduce_l2": _reduced(reduce.l2),
     "batchnorm": _batchnorm,
     "layernorm": _layernorm,
     "groupnorm": lambda op, inputs, weights: norm.groupnorm(
@@ -150,18 +173,27 @@ RULES: dict[str, Rule] = {
     "prelu": lambda op, inputs, weights: unitwise.prelu(inputs[0], weights["weight"]),
     "softmax": lambda op, inputs, weights: unitwise.softmax(inputs[0], axis(op.dim, inputs[0])),
     "add": lambda op, inputs, weights: movement.add(inputs),
+    "sub": lambda op, inputs, weights: movement.sub(*inputs),
     "mul": lambda op, inputs, weights: movement.mul(inputs),
+    "div": lambda op, inputs, weights: movement.div(*inputs),
     "mean": lambda op, inputs, weights: movement.mean(inputs),
     "max": lambda op, inputs, weights: movement.largest(inputs),
+    "min": lambda op, inputs, weights: movement.smallest(inputs),
     "concat": lambda op, inputs, weights: movement.concat(inputs, axis(op.dim, inputs[0])),
     "slice": lambda op, inputs, weights: movement.cut(inputs[0], axis(op.dim, inputs[0]), op.start, op.end, op.step),
     "split": lambda op, inputs, weights: movement.split(inputs[0], op.chunks, op.index, axis(op.dim, inputs[0])),
+    "index_select": lambda op, inputs, weights: movement.index_select(inputs[0], axis(op.dim, inputs[0]), op.index),
     "channel_shuffle": lambda op, inputs, weights: movement.channel_shuffle(inputs[0], op.groups),
+    "pixel_shuffle": lambda op, inputs, weights: movement.pixel_shuffle(inputs[0], op.upscale_factor, op.mode),
+    "pixel_unshuffle": lambda op, inputs, weights: movement.pixel_unshuffle(inputs[0], op.downscale_factor, op.mode),
+    "roll": _roll,
     "flatten": _reshaped,
     "reshape": _reshaped,
     "permute": lambda op, inputs, weights: movement.permute(inputs[0], op.dims),
+    "expand": lambda op, inputs, weights: movement.expand(inputs[0], op.output((sample_shape(inputs[0]),))),
     "pad": _pad,
     "upsample": _upsample,
     "parameter": lambda op, inputs, weights: weights["weight"][None],
+    "constant": _constant,
 }
-"""Keyword → rule, for every operator but `input`. A `parameter` is the same for every sample: its batch is 1."""
+"""Keyword → rule, for every operator but `input`. What reads no sample is the same for all: its batch is 1."""

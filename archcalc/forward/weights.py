@@ -19,7 +19,7 @@ from archcalc.errors import MOST_PROBLEMS, Problem, UsageError, did_you_mean, en
 from archcalc.files import write_whole
 from archcalc.forward.draws import uniform
 from archcalc.forward.kernels import Array
-from archcalc.forward.moments import PARAMETER_BOUND, PRELU_SLOPE, predict
+from archcalc.forward.moments import CONSTANT_SPREAD, PARAMETER_BOUND, PRELU_SLOPE, predict
 from archcalc.infer import InferredGraph
 from archcalc.numbers import product
 from archcalc.ops.base import Shape, Weight, show_shape
@@ -45,7 +45,7 @@ def weights_of(network: InferredGraph, position: int, weights: Mapping[str, Arra
     return {weight.name: weights[f"{owner.name}.{weight.name}"] for weight in network.weights(position)}
 
 
-Start: TypeAlias = float | Literal["he", "small", "predicted"]
+Start: TypeAlias = float | Literal["he", "small", "near 1", "predicted"]
 
 _MATRIX: dict[str, Start] = {"weight": "he", "bias": 0.0}
 _AFFINE: dict[str, Start] = {"weight": 1.0, "bias": 0.0}
@@ -61,6 +61,7 @@ INITIAL: dict[str, dict[str, Start]] = {
     "layer_scale": {"gamma": 1.0},
     "prelu": {"weight": PRELU_SLOPE},
     "parameter": {"weight": "small"},
+    "constant": {"value": "near 1"},
 }
 """Keyword → how each of its weights begins: a number for all values, or one of the ways of `random_weights`."""
 
@@ -70,10 +71,12 @@ def random_weights(network: InferredGraph, seed: int = 0, dtype: str = "float32"
 
     Matrices and kernels are U(−b, b) with b = √(6/fan_in) (He et al. 2015, Delving Deep into Rectifiers; fan_in is how
     many products an output sums up), biases 0, normalisation's factors 1, PReLU's slope 0.25, learned parameters
-    U(−0.02, 0.02). Layer scale is 1 and not the customary 1e-6, with which a network would hardly show what its blocks
-    compute. Running means are 0 and running variances the mean square of what comes in, as `moments` predicts it: with
-    1 in their place, a residual network of hundreds of blocks overflows. A layer's numbers depend on the seed and its
-    name only, its running variances on the layers before it. Raises UsageError for a `dtype` that is not in DTYPES.
+    U(−0.02, 0.02). Stored constants are U(0.5, 1.5): near 1, so that neither products nor quotients with them grow or
+    vanish from layer to layer, and no two alike. Layer scale is 1 and not the customary 1e-6, with which a network
+    would hardly show what its blocks compute. Running means are 0 and running variances the mean square of what comes
+    in, as `moments` predicts it: with 1 in their place, a residual network of hundreds of blocks overflows. A layer's
+    numbers depend on the seed and its name only, its running variances on the layers before it. Raises UsageError for a
+    `dtype` that is not in DTYPES.
     """
     _check_type(dtype)
     predicted = predict(network)
@@ -86,6 +89,8 @@ def random_weights(network: InferredGraph, seed: int = 0, dtype: str = "float32"
             result[name] = uniform(weight.shape, bound, seed, name, dtype)
         elif start == "small":
             result[name] = uniform(weight.shape, PARAMETER_BOUND, seed, name, dtype)
+        elif start == "near 1":
+            result[name] = (1 + uniform(weight.shape, CONSTANT_SPREAD, seed, name)).astype(dtype)
         else:
             value = _rounded(predicted[node.inputs[0]].square) if start == "predicted" else start
             result[name] = np.full(weight.shape, value, dtype)

@@ -18,12 +18,14 @@ from archcalc.ops.activation import (
 )
 from archcalc.ops.base import Op
 from archcalc.ops.conv import Conv, ConvTranspose
-from archcalc.ops.join import Add, Concat, Max, Mean, Mul
+from archcalc.ops.join import Add, Concat, Div, Max, Mean, Min, Mul, Sub
 from archcalc.ops.linear import Linear, MatMul, MultiHeadAttention
 from archcalc.ops.norm import BatchNorm, GroupNorm, LayerNorm, LayerScale, LocalResponseNorm
 from archcalc.ops.pool import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool
+from archcalc.ops.rearrange import Expand, IndexSelect, PixelShuffle, PixelUnshuffle, Roll
+from archcalc.ops.reduce import ReduceL2, ReduceMax, ReduceMean, ReduceMin, ReduceSum
 from archcalc.ops.reshape import ChannelShuffle, Flatten, Pad, Permute, Reshape, Slice, Split, Upsample
-from archcalc.ops.source import Input, Parameter
+from archcalc.ops.source import Constant, Input, Parameter
 
 _CLASSES: tuple[type[Op], ...] = (
     Conv,
@@ -37,6 +39,11 @@ _CLASSES: tuple[type[Op], ...] = (
     AdaptiveAvgPool,
     GlobalMaxPool,
     GlobalAvgPool,
+    ReduceMean,
+    ReduceSum,
+    ReduceMax,
+    ReduceMin,
+    ReduceL2,
     BatchNorm,
     LayerNorm,
     GroupNorm,
@@ -57,19 +64,28 @@ _CLASSES: tuple[type[Op], ...] = (
     DropPath,
     Identity,
     Add,
+    Sub,
     Mul,
+    Div,
     Mean,
     Max,
+    Min,
     Concat,
     Slice,
     Split,
+    IndexSelect,
     ChannelShuffle,
+    PixelShuffle,
+    PixelUnshuffle,
+    Roll,
     Flatten,
     Reshape,
     Permute,
+    Expand,
     Pad,
     Upsample,
     Parameter,
+    Constant,
     Input,
 )
 

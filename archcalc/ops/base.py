@@ -17,7 +17,7 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, Struct
 
-from archcalc.numbers import product
+from archcalc.numbers import maximum, product
 
 Shape = tuple[int, ...]
 Shapes = tuple[Shape, ...]
@@ -27,14 +27,18 @@ Count = Annotated[int, Meta(ge=0)]
 PerAxis = Size | tuple[Size, ...]
 Probability = Annotated[float, Meta(ge=0, le=1)]
 
-Role = Literal["trainable", "statistic"]
+Role = Literal["trainable", "statistic", "constant"]
 
 # Arguments that a lecture leaves out of a formula while they have the value that changes nothing.
 NEUTRAL = {"dilation": 1, "groups": 1, "output_padding": 0}
 
 
 class Weight(Struct, frozen=True, gc=False):
-    """A stored array. `statistic` marks what training updates without a gradient (running mean and variance)."""
+    """A stored array.
+
+    A `statistic` is what training updates without a gradient (running mean and variance), a `constant` what it leaves
+    alone: both are buffers.
+    """
 
     name: str
     shape: Shape
@@ -178,6 +182,28 @@ class Pointwise(Op, frozen=True):
 def spread(value: PerAxis, rank: int) -> tuple[int, ...]:
     """A per-axis argument on each of `rank` axes: one number stands for all of them."""
     return value if isinstance(value, tuple) else (value,) * rank
+
+
+def can_stretch(shapes: Shapes) -> bool:
+    """Whether shapes are equal but for sizes of 1, which are stretched to the sizes of the others."""
+    others = [set(sizes) - {1} for sizes in zip(*shapes, strict=False)]
+    return len({len(shape) for shape in shapes}) == 1 and all(len(sizes) < 2 for sizes in others)
+
+
+def stretched(shapes: Shapes) -> Shape:
+    """What such shapes are stretched to: the largest size of each axis."""
+    result = shapes[0]
+    for shape in shapes[1:]:
+        result = tuple(a if a is b else maximum(a, b) for a, b in zip(result, shape, strict=True))
+    return result
+
+
+def stretched_reads(shape: Shape, output: Shape) -> tuple[Window, ...]:
+    """Windows on an input of `shape` that is stretched to `output`.
+
+    A stretched axis has one unit of m, and every output unit reads it: a window of stride 0, which is 1//m.
+    """
+    return tuple(Window(axis, stride=n // m) for axis, (n, m) in enumerate(zip(shape, output, strict=True)))
 
 
 def both_sides(padding: "int | tuple[int | tuple[int, int], ...]", rank: int) -> tuple[tuple[int, int], ...]:

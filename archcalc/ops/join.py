@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import ClassVar
 
-from archcalc.numbers import maximum, product, total
+from archcalc.numbers import product, total
 from archcalc.ops.base import (
     NO_WORK,
     POINTWISE,
@@ -17,11 +17,13 @@ from archcalc.ops.base import (
     Shape,
     Shapes,
     Weights,
-    Window,
     Work,
     axis_of,
+    can_stretch,
     dim_fits,
     show_shape,
+    stretched,
+    stretched_reads,
 )
 
 
@@ -31,27 +33,18 @@ class _Elementwise(Op, frozen=True):
     arity: ClassVar[int | None] = None
 
     def check(self, inputs: Shapes) -> Iterator[Complaint]:
-        ranks = {len(shape) for shape in inputs}
-        stretched = [set(sizes) - {1} for sizes in zip(*inputs, strict=False)]
-        if len(ranks) > 1 or any(len(sizes) > 1 for sizes in stretched):
+        if not can_stretch(inputs):
             shapes = dict.fromkeys(show_shape(shape) for shape in inputs)
             yield Complaint(f"{self.keyword} cannot join {' and '.join(shapes)}", hint="the shapes must be equal")
 
     def output(self, inputs: Shapes) -> Shape:
-        result = inputs[0]
-        for shape in inputs[1:]:
-            result = tuple(a if a is b else maximum(a, b) for a, b in zip(result, shape, strict=True))
-        return result
+        return stretched(inputs)
 
     def weights(self, inputs: Shapes) -> Weights:
         return ()
 
     def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
-        # A stretched axis has one unit of m, and every output unit reads it: a window of stride 0, which is 1//m.
-        return tuple(
-            tuple(Window(axis, stride=n // m) for axis, (n, m) in enumerate(zip(shape, output, strict=True)))
-            for shape in inputs
-        )
+        return tuple(stretched_reads(shape, output) for shape in inputs)
 
 
 class Add(_Elementwise, frozen=True):
@@ -104,6 +97,35 @@ class Max(_Elementwise, frozen=True):
 
     def work(self, inputs: Shapes, output: Shape) -> Work:
         return Work(comparisons=product((len(inputs) - 1, *output)))
+
+
+class Min(_Elementwise, frozen=True):
+    """The smallest of all inputs: one comparison a value for each input after the first."""
+
+    keyword: ClassVar[str] = "min"
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        return Work(comparisons=product((len(inputs) - 1, *output)))
+
+
+class Sub(_Elementwise, frozen=True):
+    """The first input less the second: one subtraction a value, counted as an addition. Source: torch.sub."""
+
+    keyword: ClassVar[str] = "sub"
+    arity: ClassVar[int | None] = 2
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        return Work(adds=product(output))
+
+
+class Div(_Elementwise, frozen=True):
+    """The first input divided by the second: one division a value. Source: torch.div."""
+
+    keyword: ClassVar[str] = "div"
+    arity: ClassVar[int | None] = 2
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        return Work(divisions=product(output))
 
 
 class Concat(Op, frozen=True):

@@ -15,8 +15,11 @@ from archcalc.ops.base import (
     Weight,
     Weights,
     Work,
+    can_stretch,
     needs_rank,
     show_shape,
+    stretched,
+    stretched_reads,
 )
 
 
@@ -55,7 +58,8 @@ class Linear(Op, frozen=True):
 class MatMul(Op, frozen=True):
     """The matrix product of two tensors over their last two axes: (…, m, k) and (…, k, n) give (…, m, n).
 
-    MACs: m·k·n for each matrix. Source: torch.matmul, equal leading axes.
+    The axes before them are equal, where a size of 1 is stretched to that of the other. MACs: m·k·n for each matrix of
+    the output. Source: torch.matmul, where both inputs have as many axes.
     """
 
     keyword: ClassVar[str] = "matmul"
@@ -63,11 +67,12 @@ class MatMul(Op, frozen=True):
 
     def check(self, inputs: Shapes) -> Iterator[Complaint]:
         a, b = inputs
-        if len(a) < 2 or len(a) != len(b) or a[:-2] != b[:-2] or a[-1] != b[-2]:
+        if len(a) < 2 or len(a) != len(b) or not can_stretch((a[:-2], b[:-2])) or a[-1] != b[-2]:
             yield Complaint(f"matmul cannot multiply {show_shape(a)} by {show_shape(b)}", hint="…×m×k by …×k×n")
 
     def output(self, inputs: Shapes) -> Shape:
-        return (*inputs[0][:-1], inputs[1][-1])
+        a, b = inputs
+        return (*stretched((a[:-2], b[:-2])), a[-2], b[-1])
 
     def weights(self, inputs: Shapes) -> Weights:
         return ()
@@ -76,8 +81,9 @@ class MatMul(Op, frozen=True):
         return Work(macs=product((*output, inputs[0][-1])))
 
     def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
-        axes = POINTWISE[len(output)]
-        return ((*axes[:-1], None), (*axes[:-2], None, axes[-1]))
+        rows, columns = POINTWISE[len(output)][-2:]
+        leading = (stretched_reads(shape[:-2], output[:-2]) for shape in inputs)
+        return ((*next(leading), rows, None), (*next(leading), None, columns))
 
 
 class MultiHeadAttention(Op, frozen=True):

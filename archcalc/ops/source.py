@@ -34,6 +34,36 @@ class Parameter(Op, frozen=True):
         return ()
 
 
+class Constant(Op, frozen=True):
+    """An array that training leaves as it is: one number everywhere, or stored values. It takes no input.
+
+    `value` is the number; without it the values are a buffer, which is not trainable, and come with the weights.
+    Source: torch.nn.Module.register_buffer; torch.full.
+    """
+
+    keyword: ClassVar[str] = "constant"
+    arity: ClassVar[int | None] = 0
+
+    shape: tuple[Size, ...]
+    value: float | None = None
+
+    def check(self, inputs: Shapes) -> Iterator[Complaint]:
+        if not self.shape:
+            yield Complaint("the shape of a constant has no axis", "shape", "such as [1, 768]")
+
+    def output(self, inputs: Shapes) -> Shape:
+        return self.shape
+
+    def weights(self, inputs: Shapes) -> Weights:
+        return (Weight("value", self.shape, "constant"),) if self.value is None else ()
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        return NO_WORK
+
+    def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
+        return ()
+
+
 class Input(Op, frozen=True):
     """Where samples enter. Specs say it as `input:` and not as a layer."""
 

@@ -9,7 +9,7 @@ from archcalc.analysis.whole import Analysis
 CONVENTIONS = {
     "macs": "multiply-accumulates of convolutions and matrix products, bias left out",
     "flops": "2*macs + additions, multiplications, comparisons, divisions and exponentials",
-    "params": "trainable; running statistics are buffers; shared weights count once",
+    "params": "trainable; running statistics and constants are buffers; shared weights count once",
     "shapes": "channels first, without the batch",
     "receptive_field": "per spatial axis of the input; null where it is global or cannot be said, see note",
     "peak_activation_bytes": "most that is alive at once in execution order, nothing in place",

@@ -85,7 +85,7 @@ def params_total(analysis: Analysis) -> Table:
         (
             Row(("params", params.params, "trainable"), style="total"),
             *rows,
-            Row(("buffers", params.buffers, "running statistics, not trained")),
+            Row(("buffers", params.buffers, "running statistics and constants, not trained")),
             Row(("weight bytes", size, f"(params + buffers) × {analysis.dtype}")),
         ),
     )

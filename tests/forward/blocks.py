@@ -91,7 +91,7 @@ class _Drafts:
         if self.draw(st.booleans()):
             other = self.add("batchnorm", self.add("conv", at, out_channels=channels, kernel_size=1))
         ways = [branch, other] if self.draw(st.booleans()) else [other, branch]
-        joined = self.add(self.choice("add", "add", "mul", "mean", "max"), *ways)
+        joined = self.add(self.choice("add", "add", "mul", "mean", "max", "min", "sub"), *ways)
         return self.add("relu", joined) if self.draw(st.booleans()) else joined
 
     def gate(self, at: int) -> int:
@@ -134,7 +134,8 @@ class _Drafts:
     def movement(self, at: int) -> int:
         rank = len(self.shapes[at])
         kind = self.choice(
-            "split", "slice", "channel_shuffle", "pad", "upsample", "permute", "lrn", "identity", "groupnorm"
+            *("split", "slice", "channel_shuffle", "pad", "upsample", "permute", "lrn", "identity", "groupnorm"),
+            *("index_select", "pixel_shuffle", "pixel_unshuffle", "roll", "reduce_mean", "reduce_max", "reduce_sum"),
         )
         arguments: dict[str, Any] = {
             "split": {"chunks": 2, "index": self.number(0, 1), "dim": self.number(1, rank)},
@@ -144,7 +145,14 @@ class _Drafts:
             "upsample": {"scale_factor": 2, "mode": self.choice("nearest", "linear")},
             "permute": {"dims": self.draw(st.permutations(range(1, rank + 1)).map(lambda dims: (0, *dims)))},
             "groupnorm": {"num_groups": 1},
+            "index_select": {"dim": self.number(1, rank), "index": (1, 0)},
+            "pixel_shuffle": {"upscale_factor": 2},
+            "pixel_unshuffle": {"downscale_factor": 2},
+            "roll": {"shifts": 1, "dims": self.number(1, rank)},
         }.get(kind, {})
+        if kind.startswith("reduce"):
+            dims = self.choice(tuple(range(2, rank + 1)), self.number(1, rank))
+            arguments = {"dims": dims, "keepdim": self.draw(st.booleans())}
         return self.add(kind, at, **arguments)
 
     def head(self, at: int) -> None:

@@ -152,6 +152,25 @@ def test_several_inputs_and_parameters() -> None:
     np.testing.assert_allclose(outputs[6], outputs[3] @ weights["token.weight"].T, rtol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_constants(dtype: str) -> None:
+    """A number has the type of the samples and takes no memory; stored values are those of the weights."""
+    nodes = (
+        Node("x", ops.Input((2, 3))),
+        Node("third", ops.Constant((2, 3), 1 / 3)),
+        Node("stored", ops.Constant((1, 3))),
+        Node("sum", ops.Add(), (0, 1, 2)),
+    )
+    network, x = infer(Graph("constants", nodes)), normal(4, 2, 3, dtype=dtype)
+    weights = random_weights(network, dtype=dtype)
+    outputs = dict(run_reference(network, weights, x))
+    assert {array.dtype for array in outputs.values()} == {np.dtype(dtype)}
+    assert outputs[1].shape == (4, 2, 3)
+    assert not any(outputs[1].strides)
+    np.testing.assert_array_equal(outputs[3], x + np.array(1 / 3, dtype) + weights["stored.value"])
+    assert 0.5 <= weights["stored.value"].min() < weights["stored.value"].max() <= 1.5
+
+
 @pytest.mark.parametrize("name", ["lenet5_paper", "resnet20_cifar", "densenet_40_12", "fractalnet20"])
 def test_float32_is_near_float64(name: str) -> None:
     """By the same weights; relative to the largest output."""

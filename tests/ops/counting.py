@@ -100,6 +100,10 @@ def largest(numbers: Iterable[Number]) -> Number:
     return reduce(lambda a, b: a.larger(b), numbers)
 
 
+def smallest(numbers: Iterable[Number]) -> Number:
+    return reduce(lambda a, b: a.smaller(b), numbers)
+
+
 def on_axes(argument: Any, rank: int) -> tuple[Any, ...]:
     """An argument per axis: one stands for all."""
     return argument if isinstance(argument, tuple) else (argument,) * rank

@@ -5,6 +5,8 @@ its lines here and is tested. Sizes are tiny, because naive loops run over them,
 can, so that a mixed-up axis shows.
 """
 
+from typing import Any
+
 from archcalc import ops
 from archcalc.ops.base import Op
 
@@ -57,7 +59,43 @@ def _unary(*of: Op) -> list[Sample]:
     return [Sample(op, (shape,)) for op in of for shape in ((3, 2, 5), (4,))]
 
 
-def _joined(join: type[ops.Add] | type[ops.Mul] | type[ops.Mean] | type[ops.Max]) -> list[Sample]:
+def _reduced(reduction: Any) -> list[Sample]:
+    return [
+        Sample(reduction(1), ((4, 3),)),
+        Sample(reduction((2, 3), keepdim=True), ((2, 3, 4),)),
+        Sample(reduction((2, 3)), ((2, 3, 4),)),
+        Sample(reduction(-2), ((3, 4, 2),)),
+        Sample(reduction((-1, 1), keepdim=True), ((3, 2, 4),)),
+        Sample(reduction((1, 2), keepdim=True), ((2, 5),)),  # everything
+    ]
+
+
+def _wrongly_reduced(reduction: Any) -> list[Refusal]:
+    return [
+        Refusal(reduction(0), ((3, 4),), "dims 0 is not an axis of a 2-axis shape"),
+        Refusal(reduction((1, 3)), ((3, 4),), "dims 3 is not an axis"),
+        Refusal(reduction(()), ((3, 4),), "has no axis to reduce"),
+        Refusal(reduction((2, -1)), ((3, 4),), "[2, -1] names an axis of 3×4 twice"),
+        Refusal(reduction((1, 2)), ((3, 4),), "leaves no axis of 3×4"),
+    ]
+
+
+def _of_two(join: type[ops.Sub] | type[ops.Div]) -> list[Sample]:
+    return [
+        Sample(join(), ((2, 3, 4), (2, 3, 4))),
+        Sample(join(), ((3, 2, 4), (3, 1, 1))),
+        Sample(join(), ((1, 4), (3, 1))),
+    ]
+
+
+def _wrongly_of_two(join: type[ops.Sub] | type[ops.Div]) -> list[Refusal]:
+    return [
+        Refusal(join(), ((2, 3, 4), (2, 3, 5)), "cannot join 2×3×4 and 2×3×5"),
+        Refusal(join(), ((2, 3), (1, 2, 3)), "cannot join"),
+    ]
+
+
+def _joined(join: type[ops.Add] | type[ops.Mul] | type[ops.Mean] | type[ops.Max] | type[ops.Min]) -> list[Sample]:
     return [
         Sample(join(), ((2, 3, 4), (2, 3, 4))),
         Sample(join(), ((5, 3), (5, 3), (5, 3))),
@@ -67,7 +105,9 @@ def _joined(join: type[ops.Add] | type[ops.Mul] | type[ops.Mean] | type[ops.Max]
     ]
 
 
-def _wrongly_joined(join: type[ops.Add] | type[ops.Mul] | type[ops.Mean] | type[ops.Max]) -> list[Refusal]:
+def _wrongly_joined(
+    join: type[ops.Add] | type[ops.Mul] | type[ops.Mean] | type[ops.Max] | type[ops.Min],
+) -> list[Refusal]:
     return [
         Refusal(join(), ((2, 3, 4), (2, 3, 5)), "cannot join 2×3×4 and 2×3×5"),
         Refusal(join(), ((2, 1), (2, 3), (2, 4)), "cannot join 2×1 and 2×3 and 2×4"),
@@ -100,6 +140,8 @@ SAMPLES: list[Sample] = [
     Sample(ops.Linear(2), ((3, 2, 5),)),
     Sample(ops.MatMul(), ((3, 4), (4, 5))),
     Sample(ops.MatMul(), ((2, 3, 1), (2, 1, 4))),
+    Sample(ops.MatMul(), ((3, 1, 2, 5), (3, 4, 5, 2))),
+    Sample(ops.MatMul(), ((2, 3, 4, 5), (1, 1, 5, 2))),
     Sample(ops.MultiHeadAttention(4, 2), ((3, 4),)),
     Sample(ops.MultiHeadAttention(6, 3, bias=False), ((1, 6), (4, 6), (4, 6))),
     Sample(ops.MultiHeadAttention(2, 1), ((5, 2), (1, 2), (1, 2))),
@@ -111,6 +153,11 @@ SAMPLES: list[Sample] = [
     *_adaptive(ops.AdaptiveMaxPool),
     *_adaptive(ops.AdaptiveAvgPool),
     *(Sample(pool(), (shape,)) for pool in (ops.GlobalMaxPool, ops.GlobalAvgPool) for shape in ((3, 4, 5), (2, 7))),
+    *(
+        sample
+        for reduction in (ops.ReduceMean, ops.ReduceSum, ops.ReduceMax, ops.ReduceMin, ops.ReduceL2)
+        for sample in _reduced(reduction)
+    ),
     *_unary(ops.BatchNorm(), ops.BatchNorm(eps=1e-3, affine=False)),
     Sample(ops.BatchNorm(track_running_stats=False), ((2, 3, 4),)),
     Sample(ops.BatchNorm(track_running_stats=False, affine=False), ((2, 5),)),
@@ -138,6 +185,9 @@ SAMPLES: list[Sample] = [
     *_joined(ops.Mean),
     Sample(ops.Mean(p=0.15), ((2, 3, 4), (2, 3, 4))),
     *_joined(ops.Max),
+    *_joined(ops.Min),
+    *_of_two(ops.Sub),
+    *_of_two(ops.Div),
     Sample(ops.Concat(), ((2, 3, 4), (5, 3, 4))),
     Sample(ops.Concat(-1), ((2, 3), (2, 1), (2, 4))),
     Sample(ops.Concat(2), ((2, 5, 3),)),
@@ -148,6 +198,18 @@ SAMPLES: list[Sample] = [
     Sample(ops.Slice(-2, 2, 7, 2), ((2, 8, 3),)),
     Sample(ops.Split(2), ((6, 3),)),
     Sample(ops.Split(3, 2, -1), ((2, 4, 9),)),
+    Sample(ops.IndexSelect(1, (2, 0, 2)), ((3, 4),)),
+    Sample(ops.IndexSelect(-1, (1, 3, 5)), ((2, 3, 7),)),
+    Sample(ops.IndexSelect(2, (2, 2)), ((2, 3, 4),)),
+    Sample(ops.IndexSelect(2, (3,)), ((2, 4),)),
+    Sample(ops.IndexSelect(3, (3, 2, 1, 0)), ((2, 3, 4),)),
+    Sample(ops.PixelShuffle(2), ((8, 2, 3),)),
+    Sample(ops.PixelShuffle(3, "dcr"), ((18, 2, 1),)),
+    Sample(ops.PixelUnshuffle(2), ((2, 4, 6),)),
+    Sample(ops.PixelUnshuffle(3, "dcr"), ((2, 3, 6),)),
+    Sample(ops.Roll(1, 1), ((4,),)),
+    Sample(ops.Roll(-2, -1), ((3, 5),)),
+    Sample(ops.Roll((1, 4), (2, 3)), ((2, 3, 4),)),  # once around is not at all
     Sample(ops.ChannelShuffle(2), ((6, 2, 3),)),
     Sample(ops.ChannelShuffle(3), ((9,),)),
     Sample(ops.Flatten(), ((2, 3, 4),)),
@@ -158,6 +220,10 @@ SAMPLES: list[Sample] = [
     Sample(ops.Reshape((4, -1, 2)), ((3, 8),)),
     Sample(ops.Permute((0, 2, 3, 1)), ((2, 3, 4),)),
     Sample(ops.Permute((0, 1)), ((5,),)),
+    Sample(ops.Expand((3, 4, 5)), ((3, 1, 5),)),
+    Sample(ops.Expand((-1, 6)), ((4, 1),)),
+    Sample(ops.Expand((2, 3, -1, 4)), ((5, 1),)),
+    Sample(ops.Expand((1, 3)), ((3,),)),
     Sample(ops.Pad(1), ((2, 3, 4),)),
     Sample(ops.Pad(channels=(1, 2)), ((2, 3, 4),)),
     Sample(ops.Pad(1, channels=(-1, 0)), ((4, 3),)),
@@ -175,6 +241,8 @@ SAMPLES: list[Sample] = [
     Sample(ops.Upsample(3, mode="linear"), ((2, 4),)),
     Sample(ops.Upsample((2, 1, 3), mode="trilinear"), ((1, 2, 3, 2),)),
     Sample(ops.Parameter((1, 6)), ()),
+    Sample(ops.Constant((2, 3)), ()),
+    Sample(ops.Constant((3, 1, 2), -1.5), ()),
     Sample(ops.Input((3, 5, 4)), ()),
 ]
 
@@ -203,6 +271,8 @@ REFUSALS: list[Refusal] = [
     Refusal(ops.MatMul(), ((2, 3, 4), (3, 4, 5)), "matmul cannot multiply"),
     Refusal(ops.MatMul(), ((4,), (4,)), "matmul cannot multiply"),
     Refusal(ops.MatMul(), ((2, 3, 4), (4, 5)), "matmul cannot multiply"),
+    Refusal(ops.MatMul(), ((2, 1, 3, 4), (3, 5, 4, 5)), "matmul cannot multiply 2×1×3×4 by 3×5×4×5"),
+    Refusal(ops.MatMul(), ((3, 4), (4,)), "matmul cannot multiply"),
     Refusal(ops.MultiHeadAttention(4, 2), ((3, 4), (3, 4)), "takes 1 input, or query, key and value, got 2"),
     Refusal(ops.MultiHeadAttention(4, 2), ((2, 3, 4),), "needs tokens × features"),
     Refusal(ops.MultiHeadAttention(4, 3), ((2, 4),), "3 heads do not divide 4 features"),
@@ -221,6 +291,11 @@ REFUSALS: list[Refusal] = [
     *_wrongly_adaptive(ops.AdaptiveAvgPool),
     Refusal(ops.GlobalMaxPool(), ((7,),), "global_maxpool needs channels and 1 to 3 spatial axes"),
     Refusal(ops.GlobalAvgPool(), ((1, 2, 3, 4, 5),), "global_avgpool needs channels and 1 to 3 spatial axes"),
+    *(
+        refusal
+        for reduction in (ops.ReduceMean, ops.ReduceSum, ops.ReduceMax, ops.ReduceMin, ops.ReduceL2)
+        for refusal in _wrongly_reduced(reduction)
+    ),
     Refusal(ops.LayerNorm(dim=0), ((3, 4),), "dim 0 is not an axis of a 2-axis shape"),
     Refusal(ops.LayerNorm(dim=3), ((3, 4),), "dim 3 is not an axis"),
     Refusal(ops.LayerNorm(4, dim=1), ((4, 4),), "either normalized_shape or dim"),
@@ -236,6 +311,9 @@ REFUSALS: list[Refusal] = [
     *_wrongly_joined(ops.Mul),
     *_wrongly_joined(ops.Mean),
     *_wrongly_joined(ops.Max),
+    *_wrongly_joined(ops.Min),
+    *_wrongly_of_two(ops.Sub),
+    *_wrongly_of_two(ops.Div),
     Refusal(ops.Concat(0), ((3, 4), (3, 4)), "dim 0 is not an axis"),
     Refusal(ops.Concat(), ((3, 4), (2, 5)), "concat along dim 1 cannot join 3×4 and 2×5"),
     Refusal(ops.Concat(), ((3, 4), (3, 4, 5)), "cannot join"),
@@ -246,6 +324,16 @@ REFUSALS: list[Refusal] = [
     Refusal(ops.Split(2, dim=0), ((4, 3),), "dim 0 is not an axis"),
     Refusal(ops.Split(2, 2), ((4, 3),), "there is no part 2 of 2"),
     Refusal(ops.Split(2), ((5, 3),), "2 parts do not divide 5"),
+    Refusal(ops.IndexSelect(0, (1,)), ((3, 4),), "dim 0 is not an axis"),
+    Refusal(ops.IndexSelect(1, ()), ((3, 4),), "index_select selects nothing"),
+    Refusal(ops.IndexSelect(2, (0, 4)), ((3, 4),), "there is no unit 4 of 4"),
+    Refusal(ops.PixelShuffle(2), ((8, 4),), "pixel_shuffle needs channels and 2 spatial axes"),
+    Refusal(ops.PixelShuffle(2), ((6, 2, 3),), "upscale_factor² = 4 does not divide 6 channels"),
+    Refusal(ops.PixelUnshuffle(2), ((8, 4),), "pixel_unshuffle needs channels and 2 spatial axes"),
+    Refusal(ops.PixelUnshuffle(2), ((3, 4, 5),), "downscale_factor 2 does not divide 4×5"),
+    Refusal(ops.Roll(1, 0), ((3, 4),), "dims 0 is not an axis"),
+    Refusal(ops.Roll((1, 2), 1), ((3, 4),), "roll has 2 shifts and 1 dims"),
+    Refusal(ops.Roll((), ()), ((3, 4),), "roll has 0 shifts and 0 dims"),
     Refusal(ops.ChannelShuffle(2), ((5, 3),), "2 groups do not divide 5 channels"),
     Refusal(ops.Flatten(0), ((3, 4),), "start_dim 0 is not an axis"),
     Refusal(ops.Flatten(1, 3), ((3, 4),), "end_dim 3 is not an axis"),
@@ -258,6 +346,11 @@ REFUSALS: list[Refusal] = [
     Refusal(ops.Permute((1, 0, 2)), ((3, 4),), "does not order the axes of 3×4"),
     Refusal(ops.Permute((0, 1, 1)), ((3, 4),), "does not order the axes of 3×4"),
     Refusal(ops.Permute((0, 1)), ((3, 4),), "does not order the axes of 3×4"),
+    Refusal(ops.Expand(()), ((3,),), "is not a shape to expand to"),
+    Refusal(ops.Expand((0, 3)), ((1, 3),), "is not a shape to expand to"),
+    Refusal(ops.Expand((-1, 3)), ((3,),), "[-1, 3] is not a shape to expand to"),
+    Refusal(ops.Expand((3,)), ((1, 3),), "1×3 cannot be expanded to [3]"),
+    Refusal(ops.Expand((2, 6)), ((2, 3),), "2×3 cannot be expanded to [2, 6]"),
     Refusal(ops.Pad(channels=1, mode="reflect"), ((2, 3, 4),), "has no channels to add"),
     Refusal(ops.Pad(channels=(-2, 0)), ((2, 3),), "leaves nothing of 2"),
     Refusal(ops.Pad(1), ((7,),), "pad needs channels and 1 to 3 spatial axes"),
@@ -267,6 +360,7 @@ REFUSALS: list[Refusal] = [
     Refusal(ops.Pad(3, mode="reflect"), ((2, 3),), "reflect padding 3 is more than there is of 3"),
     Refusal(ops.Pad(4, mode="circular"), ((2, 3),), "circular padding 4 is more than there is of 3"),
     Refusal(ops.Parameter(()), (), "has no axis"),
+    Refusal(ops.Constant((), 1.0), (), "the shape of a constant has no axis"),
     Refusal(ops.Upsample(2), ((7,),), "upsample needs channels and 1 to 3 spatial axes"),
     Refusal(ops.Upsample(), ((2, 3),), "either scale_factor or size"),
     Refusal(ops.Upsample(2, 6), ((2, 3),), "either scale_factor or size"),

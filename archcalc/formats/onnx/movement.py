@@ -37,6 +37,46 @@ def channel_shuffle(op: Any, layer: Layer) -> None:
     layer.reshaped(dealt, *layer.output)
 
 
+def pixel_shuffle(op: Any, layer: Layer) -> None:
+    layer.node("DepthToSpace", layer.inputs[0], blocksize=op.upscale_factor, mode=op.mode.upper())
+
+
+def pixel_unshuffle(op: Any, layer: Layer) -> None:
+    """ONNX has the inverse of one of the two modes only; the other is torch's, and dealt out by hand."""
+    r, (channels, height, width) = op.downscale_factor, layer.shapes[0]
+    if op.mode == "dcr":
+        layer.node("SpaceToDepth", layer.inputs[0], blocksize=r)
+        return
+    blocks = layer.reshaped(layer.inputs[0], channels, height // r, r, width // r, r)
+    layer.reshaped(layer.node("Transpose", blocks, perm=(0, 1, 3, 5, 2, 4)), *layer.output)
+
+
+def roll(op: Any, layer: Layer) -> None:
+    """Along each axis the end comes first, and then the rest."""
+    value = layer.inputs[0]
+    for shift, along in op.turns(len(layer.shapes[0])):
+        begin, axis = (-shift) % layer.shapes[0][along], layer.whole(1 + along)
+        if begin:
+            end = layer.node("Slice", value, layer.whole(begin), layer.whole(END), axis)
+            value = layer.node(
+                "Concat", end, layer.node("Slice", value, layer.whole(0), layer.whole(begin), axis), axis=1 + along
+            )
+    if value == layer.inputs[0]:
+        layer.node("Identity", value)
+
+
+def expand(op: Any, layer: Layer) -> None:
+    """Further axes come behind the batch."""
+    value, shape = layer.inputs[0], layer.shapes[0]
+    if len(shape) < len(layer.output):
+        value = layer.reshaped(value, *(1 for _ in layer.output[len(shape) :]), *shape)
+    layer.node("Expand", value, layer.whole(layer.batch, *layer.output))
+
+
+def index_select(op: Any, layer: Layer) -> None:
+    layer.node("Gather", layer.inputs[0], layer.whole(*op.index), axis=1 + axis_of(op.dim, len(layer.shapes[0])))
+
+
 def reshape(op: Any, layer: Layer) -> None:
     layer.reshaped(layer.inputs[0], *layer.output)
 
@@ -48,6 +88,12 @@ def permute(op: Any, layer: Layer) -> None:
 def parameter(op: Any, layer: Layer) -> None:
     """The same for every sample."""
     layer.node("Expand", layer.weight("weight"), layer.whole(layer.batch, *op.shape))
+
+
+def constant(op: Any, layer: Layer) -> None:
+    """One number, or stored values, the same for every sample."""
+    value = layer.weight("value") if op.value is None else layer.number(op.value)
+    layer.node("Expand", value, layer.whole(layer.batch, *op.shape))
 
 
 def pad(op: Any, layer: Layer) -> None:

@@ -3,7 +3,7 @@
 from functools import reduce
 from typing import Any
 
-from archcalc.formats.onnx.layer import Layer
+from archcalc.formats.onnx.layer import Layer, Rule
 from archcalc.ops.base import axis_of
 
 
@@ -68,12 +68,35 @@ def mul(op: Any, layer: Layer) -> None:
     _in_turn("Mul", layer)
 
 
+def sub(op: Any, layer: Layer) -> None:
+    layer.node("Sub", *layer.inputs)
+
+
+def div(op: Any, layer: Layer) -> None:
+    layer.node("Div", *layer.inputs)
+
+
 def mean(op: Any, layer: Layer) -> None:
     layer.node("Mean", *layer.inputs)
 
 
 def largest(op: Any, layer: Layer) -> None:
     layer.node("Max", *layer.inputs)
+
+
+def smallest(op: Any, layer: Layer) -> None:
+    layer.node("Min", *layer.inputs)
+
+
+def reduced(kind: str) -> Rule:
+    """A reduction, along axes that count the batch."""
+
+    def rule(op: Any, layer: Layer) -> None:
+        dims = op.dims if isinstance(op.dims, tuple) else (op.dims,)
+        axes = layer.whole(*(1 + axis_of(dim, len(layer.shapes[0])) for dim in dims))
+        layer.node(kind, layer.inputs[0], axes, keepdims=int(op.keepdim))
+
+    return rule
 
 
 def _in_turn(kind: str, layer: Layer) -> None:

@@ -47,8 +47,19 @@ def _input(low: Lowering, position: int) -> None:
 
 
 def _parameter(low: Lowering, position: int) -> None:
-    """A learned array, the same for all samples."""
-    array = low.stored(position)["weight"]
+    """A learned array."""
+    _stored(low, position, low.stored(position)["weight"])
+
+
+def _constant(low: Lowering, position: int) -> None:
+    """Stored values, or an array full of one number."""
+    op = low.op(position)
+    array = low.stored(position)["value"] if op.value is None else np.full(op.shape, op.value, low.dtype)
+    _stored(low, position, array)
+
+
+def _stored(low: Lowering, position: int, array: Array) -> None:
+    """What no step makes, the same for all samples."""
     low.storages.append(Storage(array.shape, array))
     low.values[position] = Value(len(low.storages) - 1, (partial(_for_each, low.batch),))
 
@@ -164,7 +175,7 @@ def _layernorm(low: Lowering, position: int) -> None:
 
 
 def _join(low: Lowering, position: int) -> None:
-    """Sums, products, means and maxima of maps."""
+    """Maps joined value by value."""
     if not low.on_maps(position):
         low.by_rule(position)
         return
@@ -223,6 +234,19 @@ def _pool_all(low: Lowering, position: int) -> None:
     low.add_step((position,), "reduction", (source,), target.left(source.affine), bind)
 
 
+def _reduce(low: Lowering, position: int) -> None:
+    """A reduction of the whole map, channel by channel, is a global pooling."""
+    op, producer = low.op(position), low.inputs(position)[0]
+    shape = low.network.shapes[producer]
+    dims = op.dims if isinstance(op.dims, tuple) else (op.dims,)
+    if not low.on_maps(producer) or sorted(axis_of(dim, len(shape)) for dim in dims) != list(range(1, len(shape))):
+        low.by_rule(position)
+        return
+    source, target = low.plain(producer), low.target(position)
+    bind = partial(steps.over_all, REDUCED[op.keyword], op.keyword == "reduce_mean", source, target)
+    low.add_step((position,), "reduction", (source,), target, bind)
+
+
 def _lrn(low: Lowering, position: int) -> None:
     if not low.on_maps(position):
         low.by_rule(position)
@@ -232,11 +256,27 @@ def _lrn(low: Lowering, position: int) -> None:
     low.add_step((position,), "elementwise", (source,), target, bind)
 
 
-JOINS: dict[str, Any] = {"add": np.add, "mean": np.add, "mul": np.multiply, "max": np.maximum}
+JOINS: dict[str, Any] = {
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "div": np.divide,
+    "mean": np.add,
+    "max": np.maximum,
+    "min": np.minimum,
+}
+
+REDUCED: dict[str, Any] = {
+    "reduce_mean": np.add,
+    "reduce_sum": np.add,
+    "reduce_max": np.maximum,
+    "reduce_min": np.minimum,
+}
 
 LOWERED: dict[str, Callable[[Lowering, int], None]] = {
     "input": _input,
     "parameter": _parameter,
+    "constant": _constant,
     "conv": conv,
     "linear": linear,
     "multihead_attention": attention,
@@ -255,6 +295,7 @@ LOWERED: dict[str, Callable[[Lowering, int], None]] = {
     **dict.fromkeys(CURVES, _bend),
     **dict.fromkeys(PASSING, _pass_on),
     **dict.fromkeys(JOINS, _join),
+    **dict.fromkeys(REDUCED, _reduce),
     **dict.fromkeys(("flatten", "reshape", "permute", "slice", "split"), _rearrange),
 }
 """Operator → how it is lowered; all others run their reference kernel."""

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from archcalc.ops.base import Op, Shapes
 
-from ..counting import Bench, Grid, add_up, build, largest, multiply
-from . import movement
+from ..counting import Bench, Grid, add_up, build, largest, multiply, smallest
+from . import movement, reduce
 from .norm import batchnorm, groupnorm, layer_scale, layernorm, lrn, prelu, softmax_along
 from .products import linear, matmul, multihead_attention
 from .unitwise import UNITWISE
@@ -27,6 +27,11 @@ REFERENCES: dict[str, Callable[[Bench], Grid]] = {
     "adaptive_avgpool": lambda bench: adaptive(bench, mean),
     "global_maxpool": lambda bench: over_all(bench, largest),
     "global_avgpool": lambda bench: over_all(bench, mean),
+    "reduce_mean": lambda bench: reduce.along(bench, mean),
+    "reduce_sum": lambda bench: reduce.along(bench, add_up),
+    "reduce_max": lambda bench: reduce.along(bench, largest),
+    "reduce_min": lambda bench: reduce.along(bench, smallest),
+    "reduce_l2": lambda bench: reduce.along(bench, reduce.length),
     "batchnorm": batchnorm,
     "layernorm": layernorm,
     "groupnorm": groupnorm,
@@ -35,12 +40,20 @@ REFERENCES: dict[str, Callable[[Bench], Grid]] = {
     "prelu": prelu,
     "softmax": softmax_along,
     "add": lambda bench: movement.broadcast(bench, add_up),
+    "sub": lambda bench: movement.broadcast(bench, lambda terms: terms[0] - terms[1]),
     "mul": lambda bench: movement.broadcast(bench, multiply),
+    "div": lambda bench: movement.broadcast(bench, lambda terms: terms[0] / terms[1]),
     "mean": lambda bench: movement.broadcast(bench, mean),
     "max": lambda bench: movement.broadcast(bench, largest),
+    "min": lambda bench: movement.broadcast(bench, smallest),
     "concat": movement.concat,
     "slice": movement.slice_,
     "split": movement.split,
+    "index_select": movement.index_select,
+    "pixel_shuffle": movement.pixel_shuffle,
+    "pixel_unshuffle": movement.pixel_unshuffle,
+    "roll": movement.roll,
+    "expand": movement.expand,
     "channel_shuffle": movement.channel_shuffle,
     "flatten": movement.flatten,
     "reshape": movement.reshape,
@@ -48,6 +61,7 @@ REFERENCES: dict[str, Callable[[Bench], Grid]] = {
     "pad": movement.pad,
     "upsample": movement.upsample,
     "parameter": movement.learned,
+    "constant": movement.constant,
     "input": lambda bench: build(bench.op.shape, lambda place: bench.zero),
 }
 

@@ -4,6 +4,7 @@ import itertools
 import math
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -33,6 +34,62 @@ def split(bench: Bench) -> Grid:
 def channel_shuffle(bench: Bench) -> Grid:
     x = bench.inputs[0]
     return np.stack(np.split(x, bench.op.groups), axis=1).reshape(x.shape)
+
+
+def index_select(bench: Bench) -> Grid:
+    op, x = bench.op, bench.inputs[0]
+    along = of_dim(op.dim, x)
+    return np.stack([x.take(at, along) for at in op.index], along)
+
+
+def place_in_depth(op: Any, factor: int, channels: int, i: int, j: int, channel: int) -> int:
+    """Which of the many channels holds place (i, j) of each block of one of the few."""
+    if op.mode == "crd":
+        return (channel * factor + i) * factor + j
+    return (i * factor + j) * channels + channel
+
+
+def pixel_shuffle(bench: Bench) -> Grid:
+    op, x, r = bench.op, bench.inputs[0], bench.op.upscale_factor
+    few = x.shape[0] // r**2
+
+    def unit(place: tuple[int, ...]) -> Number:
+        channel, (h, i), (w, j) = place[0], divmod(place[1], r), divmod(place[2], r)
+        return x[place_in_depth(op, r, few, i, j, channel), h, w]
+
+    return build((few, x.shape[1] * r, x.shape[2] * r), unit)
+
+
+def pixel_unshuffle(bench: Bench) -> Grid:
+    op, x, r = bench.op, bench.inputs[0], bench.op.downscale_factor
+    result = np.empty((x.shape[0] * r**2, x.shape[1] // r, x.shape[2] // r), dtype=object)
+    for (channel, h, w), value in np.ndenumerate(x):
+        result[place_in_depth(op, r, len(x), h % r, w % r, channel), h // r, w // r] = value
+    return result
+
+
+def roll(bench: Bench) -> Grid:
+    """One place at a time."""
+    op, x = bench.op, bench.inputs[0]
+    for shift, dim in zip(on_axes(op.shifts, 1), on_axes(op.dims, 1), strict=True):
+        along = of_dim(dim, x)
+        for _ in range(shift % x.shape[along]):
+            x = np.concatenate([x.take([-1], along), x.take(range(x.shape[along] - 1), along)], along)
+    return x
+
+
+def expand(bench: Bench) -> Grid:
+    op, x = bench.op, bench.inputs[0]
+    x = x.reshape((1,) * (len(op.shape) - x.ndim) + x.shape)
+    for axis, size in enumerate(op.shape):
+        x = x if size in (-1, x.shape[axis]) else np.concatenate([x] * size, axis)
+    return x
+
+
+def constant(bench: Bench) -> Grid:
+    if bench.op.value is None:
+        return bench.weights["value"]
+    return build(bench.op.shape, lambda place: Number(bench.op.value, 0, bench.tally))
 
 
 def flatten(bench: Bench) -> Grid:

@@ -36,6 +36,8 @@ def matmul(bench: Bench) -> Grid:
             result = result.mac(left, right)
         return result
 
+    leading = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    a, b = np.broadcast_to(a, (*leading, *a.shape[-2:])), np.broadcast_to(b, (*leading, *b.shape[-2:]))
     return build((*a.shape[:-1], b.shape[-1]), unit)
 
 
