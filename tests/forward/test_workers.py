@@ -104,6 +104,21 @@ def test_an_interrupt_leaves_workers_that_can_run_again(kind: Make) -> None:
     assert cells.tolist() == [0, 1, 2, 2]
 
 
+def test_an_interrupt_while_threads_are_started_leaves_none_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second of two threads is never started: the first must not wait for it."""
+    before, start, starts = set(threading.enumerate()), threading.Thread.start, [True, False]
+
+    def interrupted(thread: threading.Thread) -> None:
+        if not starts.pop(0):
+            raise KeyboardInterrupt
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Threads([([], [], [])], 3).run()
+    assert set(threading.enumerate()) <= before
+
+
 needs_fork = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are forked on Linux only")
 
 

@@ -116,9 +116,9 @@ class Threads:
                     broken.set()
 
             others = [threading.Thread(target=other, args=(me,), daemon=True) for me in range(1, self._count)]
-            for thread in others:
-                thread.start()
             try:
+                for thread in others:
+                    thread.start()
                 with np.errstate(all="ignore"):
                     work(0, self._phases, counters, checked, _no_fence, seconds)
             except Stopped:
@@ -128,7 +128,8 @@ class Threads:
                 raise
             finally:
                 for thread in others:
-                    thread.join()
+                    if thread.is_alive():  # an interrupt may come before all have been started
+                        thread.join()
             if failures:
                 raise failures[0]
 
