@@ -9,6 +9,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from archcalc.analysis.difference import difference
     from archcalc.analysis.explain import explain_layer, explain_network
     from archcalc.analysis.memory import Model
     from archcalc.analysis.whole import Analysis
@@ -27,6 +28,7 @@ __all__ = [
     "SpecError",
     "UsageError",
     "analyse",
+    "difference",
     "explain_layer",
     "explain_network",
     "load",
@@ -42,6 +44,7 @@ _HOMES = {
     "ShapeError": "archcalc.errors",
     "SpecError": "archcalc.errors",
     "UsageError": "archcalc.errors",
+    "difference": "archcalc.analysis.difference",
     "explain_layer": "archcalc.analysis.explain",
     "explain_network": "archcalc.analysis.explain",
     "load": "archcalc.network",

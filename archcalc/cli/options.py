@@ -57,6 +57,17 @@ def network_argument(command: Command) -> Command:
     return click.argument("network", metavar="NET", shell_complete=_complete_network)(command)
 
 
+def network_arguments(*names: str) -> Callable[[Command], Command]:
+    """Several networks, each under its own name: A and B."""
+
+    def decorate(command: Command) -> Command:
+        for name, metavar in reversed(tuple(zip(names, "ABC", strict=False))):
+            command = click.argument(name, metavar=metavar, shell_complete=_complete_network)(command)
+        return command
+
+    return decorate
+
+
 def networks_argument(command: Command) -> Command:
     """One network or more."""
     return click.argument("networks", metavar="NET...", nargs=-1, required=True, shell_complete=_complete_network)(

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from archcalc.views.table import Cell, Column, Kind, Range, Row
+from archcalc.views.table import Cell, Change, Column, Kind, Range, Row
 
 ASCII = str.maketrans(
     {
@@ -31,6 +31,9 @@ def cell_text(value: Any, kind: Kind, si: bool = False) -> str:
         return f"{cell_text(value.first, kind, si)} … {cell_text(value.last, kind, si)}"
     if isinstance(value, Cell):
         return cell_text(value.value, value.kind, si)
+    if isinstance(value, Change):
+        sign = "+" if value.value > 0 else "−" if value.value < 0 else ""
+        return sign + cell_text(abs(value.value), kind, si)
     if kind == "pair" and isinstance(value, tuple):
         return "×".join(dict.fromkeys(map(_number, value))) if len(set(value)) == 1 else "×".join(map(_number, value))
     if isinstance(value, tuple):

@@ -32,6 +32,12 @@ class Cell(Struct, frozen=True):
     kind: Kind
 
 
+class Change(Struct, frozen=True):
+    """A cell that tells by how much something differs: it is written with its sign."""
+
+    value: int
+
+
 class Row(Struct, frozen=True):
     """`depth` indents the row in a tree; `times` is how often a folded row is there; `style` marks sums."""
 
