@@ -149,7 +149,7 @@ def _two_edits(pair: tuple[str, str]) -> bool:
     return one[0] != other[0] and one[2] != other[2]
 
 
-@pytest.mark.parametrize("targets", filter(_two_edits, combinations(INDEPENDENT, 2)))
+@pytest.mark.parametrize("targets", list(filter(_two_edits, combinations(INDEPENDENT, 2))))
 def test_layers_that_need_no_edit_have_none(targets: tuple[str, str]) -> None:
     """A layer is in the part of an edit only if that edit, made alone, changes its cost; in that of two only if either,
     left out, leaves it another cost."""
