@@ -39,9 +39,8 @@ def _conv_transpose(op: Any, inputs: Sequence[Array], weights: Weights) -> Array
     x = inputs[0]
     arguments = (op.stride, op.padding, op.output_padding, op.dilation)
     stride, padding, extra, dilation = (spread(argument, x.ndim - 2) for argument in arguments)
-    return product.conv_transpose(
-        x, weights["weight"], weights.get("bias"), stride, padding, extra, dilation, op.groups
-    )
+    pads = [(each, each) for each in padding]
+    return product.conv_transpose(x, weights["weight"], weights.get("bias"), stride, pads, extra, dilation, op.groups)
 
 
 def _attention(op: Any, inputs: Sequence[Array], weights: Weights) -> Array:

@@ -50,7 +50,8 @@ def test_transposed_convolution_is_the_adjoint(case: Sample) -> None:
     (x,), weights = random_arguments(Sample(op, ((channels, *sizes),)))
     there = compute(op, [x], weights)
     y = normal(*there.shape, seed=1)
-    back = product.conv_transpose(y, weights["weight"], None, op.stride, padding, unread, op.dilation, op.groups)
+    pads = [(each, each) for each in padding]
+    back = product.conv_transpose(y, weights["weight"], None, op.stride, pads, unread, op.dilation, op.groups)
     assert back.shape == x.shape
     assert (there * y).sum() == pytest.approx((x * back).sum())
 

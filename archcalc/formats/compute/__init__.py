@@ -12,7 +12,20 @@ from typing import Any
 import numpy as np
 
 from archcalc.errors import Problem, UsageError, did_you_mean, printable
-from archcalc.formats.compute import arithmetic, constants, places, reduce, shapes, types
+from archcalc.formats.compute import (
+    activations,
+    arithmetic,
+    constants,
+    norms,
+    places,
+    pooling,
+    products,
+    reduce,
+    resizing,
+    shapes,
+    types,
+    windowed,
+)
 from archcalc.formats.compute.call import Call
 from archcalc.forward.kernels import Array
 
@@ -20,12 +33,18 @@ LARGEST = 1 << 32
 """Bytes that one array may have unless the caller says otherwise: 4 GiB."""
 
 OPERATORS: dict[str, Callable[..., Array | tuple[Array, ...]]] = {
+    **activations.OPERATORS,
     **arithmetic.OPERATORS,
     **constants.OPERATORS,
+    **norms.OPERATORS,
     **places.OPERATORS,
+    **pooling.OPERATORS,
+    **products.OPERATORS,
     **reduce.OPERATORS,
+    **resizing.OPERATORS,
     **shapes.OPERATORS,
     **types.OPERATORS,
+    **windowed.OPERATORS,
 }
 """Operator of ONNX's own domain → what computes it: a function of the call and the inputs."""
 

@@ -43,11 +43,16 @@ def mul(call: Call, a: Array, b: Array) -> Array:
     return movement.mul(call.spread(a, b))
 
 
+def sub(call: Call, a: Array, b: Array) -> Array:
+    """a − b."""
+    return movement.sub(*call.spread(a, b))
+
+
 def div(call: Call, a: Array, b: Array) -> Array:
     """a/b; of whole numbers, cut off towards zero, and of anything by a whole zero zero."""
     a, b = call.spread(a, b)
     if a.dtype.kind not in "iu":
-        return np.asarray(a / b)
+        return movement.div(a, b)
     quotient = np.asarray(a // b)
     # numpy rounds down: one more where the signs differ and something is left.
     return np.asarray(quotient + ((a % b != 0) & ((a < 0) != (b < 0)))).astype(a.dtype)
@@ -84,8 +89,7 @@ def largest(call: Call, *inputs: Array) -> Array:
 
 def smallest(call: Call, *inputs: Array) -> Array:
     """The smallest of all inputs."""
-    inputs = call.spread(*inputs)
-    return np.asarray(np.minimum.reduce(np.broadcast_arrays(*inputs)))
+    return movement.smallest(call.spread(*inputs))
 
 
 def where(call: Call, condition: Array, a: Array, b: Array) -> Array:
@@ -140,7 +144,7 @@ OPERATORS: dict[str, Callable[..., Array]] = {
     "Sign": unary(np.sign),
     "Sin": unary(np.sin),
     "Sqrt": unary(np.sqrt),
-    "Sub": binary(np.subtract),
+    "Sub": sub,
     "Sum": total,
     "Where": where,
     "Xor": binary(np.logical_xor),

@@ -7,7 +7,7 @@ import numpy as np
 
 from archcalc.formats.compute.call import Call, axes_of
 from archcalc.formats.compute.shapes import given_axes
-from archcalc.forward.kernels import Array
+from archcalc.forward.kernels import Array, reduce
 
 Reduction: TypeAlias = Callable[[Array, tuple[int, ...], bool], Any]
 """What an array is over some axes, which stay with size 1 or go."""
@@ -26,56 +26,26 @@ def reduction(function: Reduction, since: int = 18) -> Callable[..., Array]:
     return reduced
 
 
-def lowest(dtype: "np.dtype[Any]") -> Any:
-    """What is below all values of a type, and their maximum where there are none."""
-    return -np.inf if dtype.kind == "f" else False if dtype.kind == "b" else np.iinfo(dtype).min
-
-
-def highest(dtype: "np.dtype[Any]") -> Any:
-    """What is above all values of a type, and their minimum where there are none."""
-    return np.inf if dtype.kind == "f" else True if dtype.kind == "b" else np.iinfo(dtype).max
-
-
-def _sum(x: Array, axes: tuple[int, ...], keep: bool) -> Any:
-    return x.sum(axis=axes, keepdims=keep, dtype=x.dtype)
-
-
-def _mean(x: Array, axes: tuple[int, ...], keep: bool) -> Any:
-    return x.mean(axis=axes, keepdims=keep)
-
-
-def _max(x: Array, axes: tuple[int, ...], keep: bool) -> Any:
-    return x.max(axis=axes, keepdims=keep, initial=lowest(x.dtype))
-
-
-def _min(x: Array, axes: tuple[int, ...], keep: bool) -> Any:
-    return x.min(axis=axes, keepdims=keep, initial=highest(x.dtype))
-
-
 def _prod(x: Array, axes: tuple[int, ...], keep: bool) -> Any:
     return x.prod(axis=axes, keepdims=keep, dtype=x.dtype)
 
 
 def _l1(x: Array, axes: tuple[int, ...], keep: bool) -> Any:
-    return _sum(np.abs(x), axes, keep)
-
-
-def _l2(x: Array, axes: tuple[int, ...], keep: bool) -> Any:
-    return np.sqrt(_sum(x * x, axes, keep))
+    return reduce.sum_(np.abs(x), axes, keep)
 
 
 def _sum_of_squares(x: Array, axes: tuple[int, ...], keep: bool) -> Any:
-    return _sum(x * x, axes, keep)
+    return reduce.sum_(x * x, axes, keep)
 
 
 def _log_of_sum(x: Array, axes: tuple[int, ...], keep: bool) -> Any:
-    return np.log(_sum(x, axes, keep))
+    return np.log(reduce.sum_(x, axes, keep))
 
 
 def _log_of_sum_of_exp(x: Array, axes: tuple[int, ...], keep: bool) -> Any:
-    largest = _max(x, axes, True)
+    largest = reduce.largest(x, axes, True)
     largest = np.where(np.isfinite(largest), largest, 0)
-    total = np.log(_sum(np.exp(x - largest), axes, True)) + largest
+    total = np.log(reduce.sum_(np.exp(x - largest), axes, True)) + largest
     return total if keep else total.squeeze(axes)
 
 
@@ -97,13 +67,13 @@ OPERATORS: dict[str, Callable[..., Array]] = {
     "ArgMax": place(np.argmax),
     "ArgMin": place(np.argmin),
     "ReduceL1": reduction(_l1),
-    "ReduceL2": reduction(_l2),
+    "ReduceL2": reduction(reduce.l2),
     "ReduceLogSum": reduction(_log_of_sum),
     "ReduceLogSumExp": reduction(_log_of_sum_of_exp),
-    "ReduceMax": reduction(_max),
-    "ReduceMean": reduction(_mean),
-    "ReduceMin": reduction(_min),
+    "ReduceMax": reduction(reduce.largest),
+    "ReduceMean": reduction(reduce.mean),
+    "ReduceMin": reduction(reduce.smallest),
     "ReduceProd": reduction(_prod),
-    "ReduceSum": reduction(_sum, since=13),
+    "ReduceSum": reduction(reduce.sum_, since=13),
     "ReduceSumSquare": reduction(_sum_of_squares),
 }

@@ -128,6 +128,34 @@ def tile(call: Call, x: Array, repeats: Array) -> Array:
     return np.tile(x, times)
 
 
+def depth_to_space(call: Call, x: Array) -> Array:
+    """Channels dealt out to the places of blocks; the blocks' axes come first in mode DCR, behind in CRD."""
+    size, mode = _block(call)
+    if x.shape[1] % size**2:
+        raise UsageError(Problem(f"{call.kind} of {x.shape[1]} channels into blocks of {size}×{size}"))
+    return movement.pixel_shuffle(x, size, mode)
+
+
+def space_to_depth(call: Call, x: Array) -> Array:
+    """The places of blocks dealt out to channels: what undoes DepthToSpace."""
+    size, mode = _block(call)
+    if any(n % size for n in x.shape[2:]):
+        raise UsageError(Problem(f"{call.kind} of {x.shape} into blocks of {size}×{size}"))
+    return movement.pixel_unshuffle(x, size, mode)
+
+
+def _block(call: Call) -> tuple[int, movement.DealtOut]:
+    size, mode = call.need("blocksize"), call.get("mode", "DCR")
+    if size < 1 or mode not in _DEALT_OUT:
+        raise UsageError(
+            Problem(f"{call.kind} in blocks of {size}, mode {printable(str(mode), 40)}", None, "CRD or DCR")
+        )
+    return size, _DEALT_OUT[mode]
+
+
+_DEALT_OUT: dict[str, movement.DealtOut] = {"CRD": "crd", "DCR": "dcr"}
+
+
 def _sizes(values: Array) -> tuple[int, ...]:
     """Sizes, none below zero."""
     sizes = integers(values)
@@ -138,11 +166,13 @@ def _sizes(values: Array) -> tuple[int, ...]:
 
 OPERATORS: dict[str, Callable[..., Array | tuple[Array, ...]]] = {
     "Concat": concat,
+    "DepthToSpace": depth_to_space,
     "Expand": expand,
     "Flatten": flatten,
     "Identity": identity,
     "Reshape": reshape,
     "Slice": slice_,
+    "SpaceToDepth": space_to_depth,
     "Split": split,
     "Squeeze": squeeze,
     "Tile": tile,

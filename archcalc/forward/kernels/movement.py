@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from archcalc.forward.kernels import Array
+from archcalc.forward.kernels.resample import between, resample, triangle
 from archcalc.forward.kernels.window import Sides, padded
 
 DealtOut = Literal["crd", "dcr"]
@@ -133,13 +134,13 @@ def permute(x: Array, dims: Sequence[int]) -> Array:
     return x.transpose(dims)
 
 
-def pad(x: Array, sides: Sides, mode: Mode = "constant") -> Array:
-    """Zeros, or values of the map itself, around the last axes; a negative side crops.
+def pad(x: Array, sides: Sides, mode: Mode = "constant", value: float = 0.0) -> Array:
+    """One value, or values of the map itself, around the last axes; a negative side crops.
 
     As in torch, `reflect` sees what is cropped on the other side, and `circular` does not.
     """
     if mode == "constant":
-        return padded(x, sides)
+        return padded(x, sides, value)
     crops = [(min(before, 0), min(after, 0)) for before, after in sides]
     if mode == "circular":
         x = padded(x, crops)
@@ -163,8 +164,5 @@ def upsample_linear(x: Array, sizes: Sequence[int]) -> Array:
     """
     for axis, o in enumerate(sizes, start=2):
         n = x.shape[axis]
-        low, rest = np.divmod(np.maximum((2 * np.arange(o) + 1) * n - o, 0), 2 * o)
-        share = (rest / (2 * o)).astype(x.dtype).reshape([-1 if a == axis else 1 for a in range(x.ndim)])
-        above = np.minimum(low + (rest > 0), n - 1)
-        x = x.take(low, axis) * (1 - share) + x.take(above, axis) * share
+        x = resample(x, axis, *between(((2 * np.arange(o) + 1) * n - o) / (2 * o), n, triangle, 1))
     return x

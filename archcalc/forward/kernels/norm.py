@@ -53,13 +53,15 @@ def layernorm(x: Array, axes: Sequence[int], gamma: Array | None, beta: Array | 
     return x if beta is None else x + beta.reshape(sizes)
 
 
-def lrn(x: Array, size: int, alpha: float, beta: float, k: float) -> Array:
+def lrn(x: Array, size: int, alpha: float, beta: float, k: float, before: int | None = None) -> Array:
     """y = x/(k + alpha/size·Σ x²)^beta over `size` neighbouring channels; those beyond the edges are zeros.
 
-    An even window has one more before its channel than behind it. Source: torch's local_response_norm.
+    The window begins `before` channels ahead of its own, size//2 unless told: then an even window has one more before
+    its channel than behind it. Source: torch's local_response_norm; in ONNX's LRN it is the other way round.
     """
     channels = x.shape[1]
-    widths = [(0, 0), (size // 2, (size - 1) // 2), *[(0, 0)] * (x.ndim - 2)]
+    before = size // 2 if before is None else before
+    widths = [(0, 0), (before, size - 1 - before), *[(0, 0)] * (x.ndim - 2)]
     squares = np.pad(x * x, widths)
     near = sum(squares[:, first : first + channels] for first in range(size))
     result: Array = x / (k + alpha / size * near) ** beta

@@ -6,7 +6,7 @@ from functools import reduce
 
 import numpy as np
 
-from archcalc.forward.kernels import Array, along
+from archcalc.forward.kernels import Array, along, lowest
 from archcalc.forward.kernels.window import Sides, padded, span_of, windows
 
 
@@ -21,9 +21,39 @@ def maxpool(
     """The maximum of each window: (N, C, *n) gives (N, C, *positions).
 
     The first window begins `before` units ahead of the map. What lies beyond the map, padding or the end of a last
-    window that hangs over (`ceil_mode`), is −∞, and so is the maximum of a dilated window that has no point on the map.
+    window that hangs over (`ceil_mode`), is −∞ (of whole numbers the lowest), and so is the maximum of a dilated window
+    that has no point on the map.
     """
-    return reduce(np.maximum, _taps(x, positions, kernel, stride, before, dilation, -np.inf))
+    return reduce(np.maximum, _taps(x, positions, kernel, stride, before, dilation, lowest(x.dtype)))
+
+
+def maxpool_places(
+    x: Array,
+    positions: Sequence[int],
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    before: Sequence[int],
+    dilation: Sequence[int],
+) -> Array:
+    """Where in its map the maximum of each window lies: its unit counted row by row, of equal ones the first.
+
+    The arguments are those of `maxpool`; a window that has no point on the map has its maximum at −1.
+    """
+    sizes = x.shape[2:]
+    best = np.full((*x.shape[:2], *positions), lowest(x.dtype), x.dtype)
+    found = np.full(best.shape, -1, np.int64)
+    taps = _taps(x, positions, kernel, stride, before, dilation, lowest(x.dtype))
+    for tap, values in zip(np.ndindex(*kernel), taps, strict=True):
+        units = [
+            np.arange(count) * s + t * d - ahead
+            for count, s, t, d, ahead in zip(positions, stride, tap, dilation, before, strict=True)
+        ]
+        grid = np.meshgrid(*units, indexing="ij", sparse=True)
+        inside = reduce(np.logical_and, [(unit >= 0) & (unit < n) for unit, n in zip(grid, sizes, strict=True)])
+        place = np.ravel_multi_index(grid, sizes, mode="clip")
+        better = inside & ((values > best) | (found < 0))
+        best, found = np.where(better, values, best), np.where(better, place, found)
+    return found
 
 
 def avgpool(
@@ -33,20 +63,25 @@ def avgpool(
     stride: Sequence[int],
     sides: Sides,
     count_include_pad: bool = True,
+    dilation: Sequence[int] | None = None,
 ) -> Array:
     """The mean of each window: (N, C, *n) gives (N, C, *positions).
 
     The sum is divided by the units of the window that lie on the padded map, or with `count_include_pad` false on the
-    map itself. What hangs over the padded map (`ceil_mode`) never counts. Source: torch's avg_pool2d.
+    map itself. What hangs over the padded map (`ceil_mode`) never counts; a window without any unit has no mean, NaN.
+    Source: torch's avg_pool2d; ONNX's AveragePool for `dilation`, which is 1 unless told.
     """
     before = [ahead for ahead, _ in sides]
-    summed = reduce(np.add, _taps(x, positions, kernel, stride, before, [1] * len(sides), 0.0))
-    for axis, (n, count, k, s, (ahead, behind)) in enumerate(
-        zip(x.shape[2:], positions, kernel, stride, sides, strict=True), start=2
+    dilation = [1] * len(sides) if dilation is None else dilation
+    summed = reduce(np.add, _taps(x, positions, kernel, stride, before, dilation, 0.0))
+    for axis, (n, count, k, s, (ahead, behind), d) in enumerate(
+        zip(x.shape[2:], positions, kernel, stride, sides, dilation, strict=True), start=2
     ):
         begin = np.arange(count) * s - ahead
         first, end = (-ahead, n + behind) if count_include_pad else (0, n)
-        units = np.minimum(begin + k, end) - np.maximum(begin, first)
+        # Its points are begin, begin + d, …: those from `first` on, up to `end`.
+        seen = np.minimum(-((begin - end) // d), k) - np.maximum(-((begin - first) // d), 0)
+        units = np.maximum(seen, 0)
         summed = summed / along(units.astype(x.dtype), axis, x.ndim)
     return summed
 

@@ -46,18 +46,19 @@ def conv_transpose(
     weight: Array,
     bias: Array | None,
     stride: Sequence[int],
-    padding: Sequence[int],
+    sides: Sides,
     output_padding: Sequence[int],
     dilation: Sequence[int],
     groups: int = 1,
 ) -> Array:
-    """A transposed convolution: (N, C, *n) and (C, O/groups, *kernel) give (N, O, *((n − 1)·s − 2·p + span + extra)).
+    """A transposed convolution: (N, C, *n) and (C, O/groups, *kernel) give (N, O, *((n − 1)·s − p − q + span + extra)).
 
-    Every input unit u adds x[u]·weight[tap] to the output at u·s + tap·d − p; what falls beyond the output is dropped.
+    Every input unit u adds x[u]·weight[tap] to the output at u·s + tap·d − p; what falls beyond the output, p units
+    before it and q behind it (the two `sides` of an axis), is dropped.
     """
     kernel, sizes = weight.shape[2:], x.shape[2:]
-    axes = list(zip(sizes, kernel, stride, dilation, padding, output_padding, strict=True))
-    whole = [(n - 1) * s + span_of(k, d) + extra for n, k, s, d, _, extra in axes]
+    axes = list(zip(sizes, kernel, stride, dilation, output_padding, strict=True))
+    whole = [(n - 1) * s + span_of(k, d) + extra for n, k, s, d, extra in axes]
     result = np.zeros((len(x), weight.shape[1] * groups, *whole), x.dtype)
     units = x.reshape(len(x), groups, x.shape[1] // groups, -1)
     for tap in np.ndindex(*kernel):
@@ -65,10 +66,10 @@ def conv_transpose(
         written = factors.swapaxes(1, 2) @ units
         places: Index = (
             ...,
-            *(slice(t * d, t * d + (n - 1) * s + 1, s) for t, (n, _, s, d, _, _) in zip(tap, axes, strict=True)),
+            *(slice(t * d, t * d + (n - 1) * s + 1, s) for t, (n, _, s, d, _) in zip(tap, axes, strict=True)),
         )
         result[places] += written.reshape(len(x), -1, *sizes)
-    shown: Index = (..., *(slice(p, size - p) for p, size in zip(padding, whole, strict=True)))
+    shown: Index = (..., *(slice(p, size - q) for (p, q), size in zip(sides, whole, strict=True)))
     return result[shown] if bias is None else result[shown] + along(bias, 1, x.ndim)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from archcalc.forward.kernels import Array
+from archcalc.forward.kernels import Array, highest, lowest
 
 
 def mean(x: Array, axes: Sequence[int], keepdims: bool) -> Array:
@@ -20,14 +20,14 @@ def sum_(x: Array, axes: Sequence[int], keepdims: bool) -> Array:
 
 
 def largest(x: Array, axes: Sequence[int], keepdims: bool) -> Array:
-    """The maximum along axes."""
-    reduced: Array = x.max(axis=tuple(axes), keepdims=keepdims)
+    """The maximum along axes; of nothing −∞, or the lowest whole number."""
+    reduced: Array = x.max(axis=tuple(axes), keepdims=keepdims, initial=lowest(x.dtype))
     return reduced
 
 
 def smallest(x: Array, axes: Sequence[int], keepdims: bool) -> Array:
-    """The minimum along axes."""
-    reduced: Array = x.min(axis=tuple(axes), keepdims=keepdims)
+    """The minimum along axes; of nothing ∞, or the highest whole number."""
+    reduced: Array = x.min(axis=tuple(axes), keepdims=keepdims, initial=highest(x.dtype))
     return reduced
 
 

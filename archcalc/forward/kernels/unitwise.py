@@ -24,8 +24,11 @@ def leaky_relu(x: Array, slope: float) -> Array:
 
 
 def prelu(x: Array, slope: Array) -> Array:
-    """x where it is above zero, else slope·x, with one slope for all channels or one for each."""
-    return np.where(x > 0, x, x * along(slope, 1, x.ndim))
+    """x where it is above zero, else slope·x, with one slope for all channels or one for each.
+
+    A slope of as many axes as x is stretched to it.
+    """
+    return np.where(x > 0, x, x * (slope if slope.ndim == x.ndim else along(slope, 1, x.ndim)))
 
 
 def sigmoid(x: Array) -> Array:
@@ -58,9 +61,9 @@ def silu(x: Array) -> Array:
     return x * sigmoid(x)
 
 
-def hardsigmoid(x: Array) -> Array:
-    """min(max(x + 3, 0), 6)/6."""
-    return relu6(x + 3) / 6
+def hardsigmoid(x: Array, alpha: float = 1 / 6, beta: float = 0.5) -> Array:
+    """min(max(alpha·x + beta, 0), 1); torch's is that of 1/6 and 1/2."""
+    return np.minimum(np.maximum(x * alpha + beta, 0), 1)
 
 
 def hardswish(x: Array) -> Array:
