@@ -31,6 +31,11 @@ COMMANDS: dict[str, list[str]] = {
     "archcalc summary alexnet": ["-m", "archcalc", "summary", "alexnet"],
     "archcalc rf vgg16": ["-m", "archcalc", "rf", "vgg16"],
     "archcalc explain alexnet conv1": ["-m", "archcalc", "explain", "alexnet", "conv1"],
+    "archcalc compare, ten networks": [
+        *("-m", "archcalc", "compare", "alexnet", "zfnet", "vgg16", "vgg19", "googlenet", "resnet18", "resnet50"),
+        *("densenet121", "squeezenet1_0", "mobilenet_v2"),
+    ],
+    "archcalc diff resnet50 resnet101": ["-m", "archcalc", "diff", "resnet50", "resnet101"],
     "archcalc list": ["-m", "archcalc", "list"],
 }
 

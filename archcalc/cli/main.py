@@ -23,6 +23,7 @@ COMMANDS = {
     "rf": ("archcalc.cli.tables", "rf", "Receptive field, effective stride and padding of each layer."),
     "run": ("archcalc.cli.run", "run_network", "The network on samples: what comes out, and how long it takes."),
     "prove": ("archcalc.cli.prove", "prove_networks", "What is predicted held against what the network does."),
+    "compare": ("archcalc.cli.compare", "compare", "Networks side by side."),
     "diff": ("archcalc.cli.diff", "diff", "What turns one network into another, and what each edit costs."),
     "explain": ("archcalc.cli.explain", "explain", "How every number comes about, with the values put in."),
     "verify": ("archcalc.cli.verify", "verify_networks", "Published numbers held against arithmetic."),

@@ -1,9 +1,10 @@
 """One cell → text: the only place where a number becomes digits and a unit."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
-from archcalc.views.table import Cell, Change, Column, Kind, Range, Row
+from archcalc.views.table import Cell, Change, Column, Kind, Marked, Range, Row
 
 ASCII = str.maketrans(
     {
@@ -18,6 +19,11 @@ ASCII = str.maketrans(
         "Σ": "sum",
         "•": "*",
         "─": "-",
+        "✓": "*",
+        "✗": "!",
+        "█": "#",
+        **dict.fromkeys("▉▊▋▌", "#"),
+        **dict.fromkeys("▍▎▏", ""),
     }
 )
 """What `--ascii`, and a terminal that has no more, writes for each sign."""
@@ -31,6 +37,8 @@ def cell_text(value: Any, kind: Kind, si: bool = False) -> str:
         return f"{cell_text(value.first, kind, si)} … {cell_text(value.last, kind, si)}"
     if isinstance(value, Cell):
         return cell_text(value.value, value.kind, si)
+    if isinstance(value, Marked):
+        return f"{cell_text(value.value, kind, si)} {_MARKS[value.mark]}"
     if isinstance(value, Change):
         sign = "+" if value.value > 0 else "−" if value.value < 0 else ""
         return sign + cell_text(abs(value.value), kind, si)
@@ -42,11 +50,25 @@ def cell_text(value: Any, kind: Kind, si: bool = False) -> str:
         return value
     if kind == "count":
         return f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"
-    if kind == "percent":
-        return f"{value * 100:.1f}"
-    if kind == "measured":
-        return _measured(value)
+    if kind in _WRITTEN:
+        return _WRITTEN[kind](value)
     return _amount(value) if kind == "amount" else _bytes(value, si) if kind == "bytes" else _number(value)
+
+
+_MARKS = {"best": "✓", "worst": "✗", "": " "}
+_BAR = 10
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def _bar(share: float) -> str:
+    """A bar in eighths of a letter; what is there at all is seen."""
+    eighths = max(round(share * _BAR * 8), share > 0)
+    return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
+
+
+def _ratio(value: float) -> str:
+    """`×0.43`, `×1.00`, `×113`: three digits."""
+    return f"×{value:.2f}" if value < 99.995 else f"×{value:,.0f}"
 
 
 def _number(value: Any) -> str:
@@ -63,6 +85,14 @@ def _measured(value: float) -> str:
         return f"{value:.1e}"
     before = math.floor(math.log10(abs(rounded))) + 1
     return f"{value:,.{min(3, max(0, 3 - before))}f}"
+
+
+_WRITTEN: dict[str, Callable[[Any], str]] = {
+    "percent": lambda value: f"{value * 100:.1f}",
+    "measured": _measured,
+    "bar": _bar,
+    "ratio": _ratio,
+}
 
 
 def _amount(value: int) -> str:
@@ -106,7 +136,7 @@ def row_texts(row: Row, columns: tuple[Column, ...], si: bool, indent: str = "  
 
 def is_number(column: Column) -> bool:
     """Whether a column is set flush right."""
-    return column.kind in ("count", "amount", "bytes", "percent", "number", "measured", "pair")
+    return column.kind in ("count", "amount", "bytes", "percent", "number", "measured", "pair", "ratio")
 
 
 def aligned(text: str, column: Column, width: int) -> str:

@@ -4,7 +4,7 @@ import csv
 import io
 from typing import Any
 
-from archcalc.views.table import Cell, Change, Column, Range, Table
+from archcalc.views.table import Cell, Change, Column, Marked, Range, Table
 
 _AXES = {1: ("",), 2: ("_h", "_w"), 3: ("_d", "_h", "_w")}
 
@@ -43,7 +43,7 @@ def _exact(value: Any) -> Any:
         return f"{_exact(value.first)}…{_exact(value.last)}"
     if isinstance(value, Cell):
         return _exact(value.value)
-    if isinstance(value, Change):
+    if isinstance(value, (Change, Marked)):
         return value.value
     if isinstance(value, tuple):
         return "x".join(str(_exact(part)) for part in value)

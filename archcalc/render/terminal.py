@@ -57,8 +57,8 @@ def render(table: Table, stream: TextIO, si: bool = False, ascii_only: bool = Fa
     for line in fact_lines(table, si, space):
         pen.line((line, ""))
     notes = list(table.notes)
-    if left_out:
-        missing = ", ".join(dict.fromkeys(column.title for column in left_out))
+    if any(column.title for column in left_out):
+        missing = ", ".join(dict.fromkeys(column.title for column in left_out if column.title))
         choose = " (choose with --columns)" if table.columns[0].kind == "name" else ""
         notes.append(f"left out for want of width: {missing}{choose}")
     if notes:

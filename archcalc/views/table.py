@@ -4,9 +4,24 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-Kind = Literal["text", "prose", "name", "shape", "count", "amount", "bytes", "percent", "number", "measured", "pair"]
+Kind = Literal[
+    "text",
+    "prose",
+    "name",
+    "shape",
+    "count",
+    "amount",
+    "bytes",
+    "percent",
+    "number",
+    "measured",
+    "pair",
+    "bar",
+    "ratio",
+]
 """How a renderer writes a column: `count` exactly, `amount` in K, M and G, `bytes` in KiB and MiB, `measured` in three
-digits, `pair` per axis; `prose` is the text that may be broken where a line is short."""
+digits, `pair` per axis, `bar` (a share) as long as it is large, `ratio` as a multiple; `prose` is the text that may be
+broken where a line is short."""
 
 
 class Column(Struct, frozen=True):
@@ -36,6 +51,16 @@ class Change(Struct, frozen=True):
     """A cell that tells by how much something differs: it is written with its sign."""
 
     value: int
+
+
+Mark = Literal["", "best", "worst"]
+
+
+class Marked(Struct, frozen=True):
+    """A number that is marked as the best or the worst of its column, or not; all of such a column are of this kind."""
+
+    value: Any
+    mark: Mark = ""
 
 
 class Row(Struct, frozen=True):
