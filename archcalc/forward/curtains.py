@@ -2,7 +2,8 @@
 
 NaN passes through sums, products (even with zero), maxima and exponentials, and from one unit to another only where
 that one is read. Behind a curtain of NaN over all positions ahead of t, just those units are numbers that see nothing
-ahead of t. The samples of a batch are behind different curtains.
+ahead of t. The samples of a batch are behind different curtains. Functions that are not defined everywhere are run
+where they are (`total_rules`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +17,7 @@ from archcalc.forward.draws import uniform
 from archcalc.forward.kernels import Array
 from archcalc.forward.reach import ends, met_units
 from archcalc.forward.reference import run_reference
+from archcalc.forward.rules import total_rules
 from archcalc.forward.strips import Strip
 from archcalc.infer import InferredGraph
 from archcalc.numbers import product
@@ -64,7 +66,7 @@ def observe(strip: Strip, curtains: Sequence[Curtain], seed: int, advance: Advan
         done = -1
         try:
             with np.errstate(all="ignore"):
-                for node, output in run_reference(strip.network, strip.weights, _samples(strip, batch, seed)):
+                for node, output in _run(strip, batch, seed):
                     found[node] = found.get(node) or _miss(strip, node, parted[node], np.isnan(output), batch)
                     done = node
                     advance(work_of(strip.network, node, len(batch)))
@@ -104,9 +106,12 @@ def _blind(strip: Strip, node: int, units: Array, ahead: bool, edges: Array, see
     field = strip.fields[node]
     assert isinstance(field, Field)  # noqa: S101 - others are not measured
     with np.errstate(all="ignore"):
-        run = run_reference(strip.network, strip.weights, _samples(strip, curtains, seed))
-        output = next(output for position, output in run if position == node)
+        output = next(output for position, output in _run(strip, curtains, seed) if position == node)
     return _along(np.isnan(output), field)[np.arange(len(units)), units]
+
+
+def _run(strip: Strip, curtains: Sequence[Curtain], seed: int) -> Iterator[tuple[int, Array]]:
+    return run_reference(strip.network, strip.weights, _samples(strip, curtains, seed), rules=total_rules())
 
 
 def _batches(strip: Strip, curtains: Sequence[Curtain]) -> Iterator[Sequence[Curtain]]:

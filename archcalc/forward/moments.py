@@ -37,6 +37,8 @@ CONSTANT_SPREAD = 0.5
 PRELU_SLOPE = 0.25
 """He et al. 2015, section 2.1; torch's default too."""
 
+_LARGEST = 1e100
+
 Given: TypeAlias = Sequence[Moments]
 Prediction: TypeAlias = Callable[[Any, Given, Shapes], Moments]
 
@@ -77,6 +79,11 @@ def _attended(op: Any, given: Given, shapes: Shapes) -> Moments:
     return Moments(0.0, 4 * given[-1].square)
 
 
+def _mixed(op: Any, given: Given, shapes: Shapes) -> Moments:
+    """Values, mixed as if one of them had nearly all of the weight."""
+    return given[2]
+
+
 def _matmul(op: Any, given: Given, shapes: Shapes) -> Moments:
     a, b = given
     terms = shapes[0][-1]
@@ -109,10 +116,26 @@ def _through(unit: Callable[[Any, np.ndarray[Any, Any]], np.ndarray[Any, Any]]) 
     def prediction(op: Any, given: Given, shapes: Shapes) -> Moments:
         z = np.arange(-8, 8, 1 / 16)
         density = np.exp(-z * z / 2) / (16 * math.sqrt(2 * math.pi))
-        y = unit(op, given[0].mean + math.sqrt(given[0].variance) * z)
+        # What grows beyond all bounds is taken for as large as can still be squared.
+        y = np.clip(unit(op, given[0].mean + math.sqrt(given[0].variance) * z), -_LARGEST, _LARGEST)
         return Moments(float(density @ y), float(density @ (y * y)))
 
     return prediction
+
+
+def _at_its_size(unit: Callable[[Any, np.ndarray[Any, Any]], np.ndarray[Any, Any]]) -> Prediction:
+    """What a function with a pole, or without values below zero, makes of a number of the size that is usual."""
+
+    def prediction(op: Any, given: Given, shapes: Shapes) -> Moments:
+        value = float(unit(op, np.array([math.sqrt(given[0].square) or 1.0]))[0])
+        return Moments(value, value * value)
+
+    return prediction
+
+
+def _power(op: Any, given: Given, shapes: Shapes) -> Moments:
+    whole = isinstance(op.exponent, int) and op.exponent > 0
+    return (_through if whole else _at_its_size)(UNITWISE["pow"])(op, given, shapes)
 
 
 def _softmax(op: Any, given: Given, shapes: Shapes) -> Moments:
@@ -192,12 +215,17 @@ PREDICTIONS: dict[str, Prediction] = {
     "linear": _multiplied,
     "matmul": _matmul,
     "multihead_attention": _attended,
+    "scaled_dot_product_attention": _mixed,
     "batchnorm": _by_running_statistics,
     "layernorm": _standardised,
     "groupnorm": _standardised,
+    "instance_norm": _standardised,
+    "rms_norm": _standardised,
     "lrn": _lrn,
     "layer_scale": _unchanged,
     **{keyword: _through(unit) for keyword, unit in UNITWISE.items()},
+    **{keyword: _at_its_size(UNITWISE[keyword]) for keyword in ("log", "sqrt", "rsqrt", "reciprocal")},
+    "pow": _power,
     "prelu": _through(lambda op, x: np.where(x > 0, x, x * PRELU_SLOPE)),
     "softmax": _softmax,
     "add": _add,

@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from archcalc.forward.kernels import Array, movement, norm, pool, product, reduce, unitwise
+from archcalc.forward.kernels import Array, function, movement, norm, pool, product, reduce, unitwise
+from archcalc.forward.kernels.erf import erf
 from archcalc.ops.base import Shape, Window, axis_of, both_sides, spread
 from archcalc.ops.conv import sides
 
@@ -50,6 +51,12 @@ def _attention(op: Any, inputs: Sequence[Array], weights: Weights) -> Array:
     return product.attention(query, key, value, op.num_heads, matrices, biases)
 
 
+def _scaled_dot_product(op: Any, inputs: Sequence[Array], weights: Weights) -> Array:
+    query, key, value, *added = inputs
+    mask = added[0] if added else None
+    return product.scaled_dot_product_attention(query, key, value, mask, op.scale, op.is_causal)
+
+
 def _windows(op: Any, x: Array) -> tuple[Shape, list[Window]]:
     """How many positions a pooling states for each spatial axis, and its window there."""
     shapes = (sample_shape(x),)
@@ -79,10 +86,17 @@ def _batchnorm(op: Any, inputs: Sequence[Array], weights: Weights) -> Array:
 
 def _layernorm(op: Any, inputs: Sequence[Array], weights: Weights) -> Array:
     x = inputs[0]
-    # What it reads whole are the axes that it normalises over.
+    return norm.layernorm(x, _read_whole(op, x), weights.get("weight"), weights.get("bias"), op.eps)
+
+
+def _rms_norm(op: Any, inputs: Sequence[Array], weights: Weights) -> Array:
+    return norm.rms_norm(inputs[0], _read_whole(op, inputs[0]), weights.get("weight"), op.eps)
+
+
+def _read_whole(op: Any, x: Array) -> list[int]:
+    """The axes that a layer normalises over are those that it reads whole."""
     reads = op.windows((sample_shape(x),), sample_shape(x))[0]
-    axes = [position for position, window in enumerate(reads, start=1) if window is None]
-    return norm.layernorm(x, axes, weights.get("weight"), weights.get("bias"), op.eps)
+    return [position for position, window in enumerate(reads, start=1) if window is None]
 
 
 def _layer_scale(op: Any, inputs: Sequence[Array], weights: Weights) -> Array:
@@ -138,6 +152,18 @@ UNITWISE: dict[str, Unit] = {
     "silu": lambda op, x: unitwise.silu(x),
     "hardsigmoid": lambda op, x: unitwise.hardsigmoid(x),
     "hardswish": lambda op, x: unitwise.hardswish(x),
+    "hardtanh": lambda op, x: function.hardtanh(x, op.min_val, op.max_val),
+    "exp": lambda op, x: function.exp(x),
+    "log": lambda op, x: function.log(x),
+    "sqrt": lambda op, x: function.sqrt(x),
+    "rsqrt": lambda op, x: function.rsqrt(x),
+    "reciprocal": lambda op, x: function.reciprocal(x),
+    "pow": lambda op, x: function.power(x, op.exponent),
+    "abs": lambda op, x: np.abs(x),
+    "neg": lambda op, x: -x,
+    "erf": lambda op, x: erf(x),
+    "sin": lambda op, x: np.sin(x),
+    "cos": lambda op, x: np.cos(x),
     "dropout": lambda op, x: x,
     "drop_path": lambda op, x: x,
     "identity": lambda op, x: x,
@@ -150,6 +176,7 @@ RULES: dict[str, Rule] = {
     "linear": lambda op, inputs, weights: product.linear(inputs[0], weights["weight"], weights.get("bias")),
     "matmul": lambda op, inputs, weights: product.matmul(*inputs),
     "multihead_attention": _attention,
+    "scaled_dot_product_attention": _scaled_dot_product,
     "maxpool": _maxpool,
     "avgpool": _avgpool,
     "adaptive_maxpool": lambda op, inputs, weights: pool.adaptive_maxpool(inputs[0], _windows(op, inputs[0])[0]),
@@ -166,6 +193,10 @@ RULES: dict[str, Rule] = {
     "groupnorm": lambda op, inputs, weights: norm.groupnorm(
         inputs[0], op.num_groups, weights.get("weight"), weights.get("bias"), op.eps
     ),
+    "instance_norm": lambda op, inputs, weights: norm.instance_norm(
+        inputs[0], weights.get("weight"), weights.get("bias"), op.eps
+    ),
+    "rms_norm": _rms_norm,
     "lrn": lambda op, inputs, weights: norm.lrn(inputs[0], op.size, op.alpha, op.beta, op.k),
     "layer_scale": _layer_scale,
     **{keyword: _on_values(unit) for keyword, unit in UNITWISE.items()},
@@ -196,3 +227,31 @@ RULES: dict[str, Rule] = {
     "constant": _constant,
 }
 """Keyword → rule, for every operator but `input`. What reads no sample is the same for all: its batch is 1."""
+
+
+def _away_from_zero(x: Array) -> Array:
+    return np.maximum(np.abs(x), 2.0**-10)
+
+
+def _of_moderate_size(x: Array) -> Array:
+    return np.minimum(x, 8)
+
+
+_WITHIN: dict[str, Callable[[Array], Array]] = {
+    **dict.fromkeys(("log", "sqrt", "rsqrt", "reciprocal", "pow", "div"), _away_from_zero),
+    "exp": _of_moderate_size,
+}
+"""Keyword → what its last input becomes where only NaN may give NaN: numbers that the operator has values for."""
+
+
+def total_rules() -> dict[str, Rule]:
+    """The rules, with those of functions that are not defined everywhere run on numbers where they are.
+
+    What is drawn at random does not care where a logarithm has values, and a network that gives NaN for reasons of its
+    own tells nothing about what was hidden by NaN.
+    """
+
+    def within(rule: Rule, moved: Callable[[Array], Array]) -> Rule:
+        return lambda op, inputs, weights: rule(op, [*inputs[:-1], moved(inputs[-1])], weights)
+
+    return {**RULES, **{keyword: within(RULES[keyword], moved) for keyword, moved in _WITHIN.items()}}

@@ -58,6 +58,8 @@ INITIAL: dict[str, dict[str, Start]] = {
     "batchnorm": {**_AFFINE, "running_mean": 0.0, "running_var": "predicted"},
     "layernorm": _AFFINE,
     "groupnorm": _AFFINE,
+    "instance_norm": _AFFINE,
+    "rms_norm": {"weight": 1.0},
     "layer_scale": {"gamma": 1.0},
     "prelu": {"weight": PRELU_SLOPE},
     "parameter": {"weight": "small"},

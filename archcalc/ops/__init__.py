@@ -16,11 +16,13 @@ from archcalc.ops.activation import (
     Softmax,
     Tanh,
 )
+from archcalc.ops.attention import ScaledDotProductAttention
 from archcalc.ops.base import Op
 from archcalc.ops.conv import Conv, ConvTranspose
+from archcalc.ops.function import Abs, Cos, Erf, Exp, Hardtanh, Log, Neg, Pow, Reciprocal, Rsqrt, Sin, Sqrt
 from archcalc.ops.join import Add, Concat, Div, Max, Mean, Min, Mul, Sub
 from archcalc.ops.linear import Linear, MatMul, MultiHeadAttention
-from archcalc.ops.norm import BatchNorm, GroupNorm, LayerNorm, LayerScale, LocalResponseNorm
+from archcalc.ops.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LayerScale, LocalResponseNorm, RMSNorm
 from archcalc.ops.pool import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool
 from archcalc.ops.rearrange import Expand, IndexSelect, PixelShuffle, PixelUnshuffle, Roll
 from archcalc.ops.reduce import ReduceL2, ReduceMax, ReduceMean, ReduceMin, ReduceSum
@@ -33,6 +35,7 @@ _CLASSES: tuple[type[Op], ...] = (
     Linear,
     MatMul,
     MultiHeadAttention,
+    ScaledDotProductAttention,
     MaxPool,
     AvgPool,
     AdaptiveMaxPool,
@@ -47,6 +50,8 @@ _CLASSES: tuple[type[Op], ...] = (
     BatchNorm,
     LayerNorm,
     GroupNorm,
+    InstanceNorm,
+    RMSNorm,
     LocalResponseNorm,
     LayerScale,
     ReLU,
@@ -59,7 +64,19 @@ _CLASSES: tuple[type[Op], ...] = (
     SiLU,
     HardSigmoid,
     HardSwish,
+    Hardtanh,
     Softmax,
+    Exp,
+    Log,
+    Sqrt,
+    Rsqrt,
+    Reciprocal,
+    Pow,
+    Abs,
+    Neg,
+    Erf,
+    Sin,
+    Cos,
     Dropout,
     DropPath,
     Identity,

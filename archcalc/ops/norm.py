@@ -89,22 +89,13 @@ def standardise(values: int, groups: int, affine: bool) -> Work:
     )
 
 
-class LayerNorm(Op, frozen=True):
-    """Layer normalisation: mean 0 and variance 1 over the last axes, at each position of the others.
-
-    `normalized_shape` are the sizes normalised over; left out, it is the last axis. `dim: 1` normalises the channels of
-    a channels-first map instead, as ConvNeXt does between its stages. Weights: gamma and beta (with
-    `elementwise_affine`) of the normalised shape.
-    Source: torch.nn.LayerNorm; Ba, Kiros and Hinton, Layer Normalization (2016).
+class _OverAxes(Op, frozen=True):
+    """`normalized_shape` are the sizes normalised over; left out, it is the last axis. `dim: 1` normalises the channels
+    of a channels-first map instead, as ConvNeXt does between its stages.
     """
-
-    keyword: ClassVar[str] = "layernorm"
 
     normalized_shape: Size | tuple[Size, ...] | None = None
     dim: int | None = None
-    eps: Epsilon = 1e-5
-    elementwise_affine: bool = True
-    bias: bool = True
 
     def _axes(self, rank: int) -> tuple[int, ...]:
         if self.dim is not None:
@@ -117,7 +108,7 @@ class LayerNorm(Op, frozen=True):
         if self.dim is not None:
             yield from dim_fits(self.dim, len(shape))
             if given is not None:
-                yield Complaint("layernorm takes either normalized_shape or dim", "normalized_shape")
+                yield Complaint(f"{self.keyword} takes either normalized_shape or dim", "normalized_shape")
         elif given is not None:
             sizes = given if isinstance(given, tuple) else (given,)
             if not sizes or shape[-len(sizes) :] != sizes:
@@ -130,6 +121,28 @@ class LayerNorm(Op, frozen=True):
     def _normalised(self, shape: Shape) -> Shape:
         return tuple(shape[axis] for axis in self._axes(len(shape)))
 
+    def _groups(self, shape: Shape) -> int:
+        axes = self._axes(len(shape))
+        return product(size for axis, size in enumerate(shape) if axis not in axes)
+
+    def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
+        axes = self._axes(len(output))
+        return (tuple(None if axis in axes else window for axis, window in enumerate(POINTWISE[len(output)])),)
+
+
+class LayerNorm(_OverAxes, frozen=True):
+    """Layer normalisation: mean 0 and variance 1 over the last axes, at each position of the others.
+
+    Weights: gamma and beta (with `elementwise_affine`) of the normalised shape.
+    Source: torch.nn.LayerNorm; Ba, Kiros and Hinton, Layer Normalization (2016).
+    """
+
+    keyword: ClassVar[str] = "layernorm"
+
+    eps: Epsilon = 1e-5
+    elementwise_affine: bool = True
+    bias: bool = True
+
     def weights(self, inputs: Shapes) -> Weights:
         if not self.elementwise_affine:
             return ()
@@ -137,16 +150,67 @@ class LayerNorm(Op, frozen=True):
         return (gamma, Weight("bias", gamma.shape)) if self.bias else (gamma,)
 
     def work(self, inputs: Shapes, output: Shape) -> Work:
-        axes = self._axes(len(output))
-        groups = product(size for axis, size in enumerate(output) if axis not in axes)
-        work = standardise(product(output), groups, self.elementwise_affine)
+        work = standardise(product(output), self._groups(output), self.elementwise_affine)
         if self.elementwise_affine and not self.bias:
             return Work(work.macs, work.adds - product(output), work.multiplies, 0, work.divisions, work.exponentials)
         return work
 
+
+class RMSNorm(_OverAxes, frozen=True):
+    """Normalisation by the root mean square: y = gamma·x/√(mean(x²) + eps), at each position of the other axes.
+
+    `eps` left out is the machine epsilon of the type that is computed in, as in torch. Weights: gamma (with
+    `elementwise_affine`) of the normalised shape. Work per group of m: m squares, m − 1 additions and a division for
+    their mean, an addition, a root and a division, m multiplications, and m more with gamma.
+    Source: torch.nn.RMSNorm; Zhang and Sennrich, Root Mean Square Layer Normalization (2019).
+    """
+
+    keyword: ClassVar[str] = "rms_norm"
+
+    eps: Epsilon | None = None
+    elementwise_affine: bool = True
+
+    def weights(self, inputs: Shapes) -> Weights:
+        return (Weight("weight", self._normalised(inputs[0])),) if self.elementwise_affine else ()
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        values, groups = product(output), self._groups(output)
+        return Work(
+            adds=values - groups + groups,
+            multiplies=(3 if self.elementwise_affine else 2) * values,
+            divisions=2 * groups,
+            exponentials=groups,
+        )
+
+
+class InstanceNorm(Op, frozen=True):
+    """Instance normalisation: each channel of a sample gets mean 0 and variance 1 over all its positions.
+
+    Weights: gamma and beta (with `affine`), one a channel. It reads the whole map, at inference too: its receptive
+    field is global.
+    Source: torch.nn.InstanceNorm2d; Ulyanov, Vedaldi and Lempitsky, Instance Normalization (2016).
+    """
+
+    keyword: ClassVar[str] = "instance_norm"
+
+    eps: Epsilon = 1e-5
+    affine: bool = False
+
+    def check(self, inputs: Shapes) -> Iterator[Complaint]:
+        yield from needs_rank(inputs, range(2, 5), "instance_norm needs channels and 1 to 3 spatial axes")
+
+    def output(self, inputs: Shapes) -> Shape:
+        return inputs[0]
+
+    def weights(self, inputs: Shapes) -> Weights:
+        channels = (inputs[0][0],)
+        return (Weight("weight", channels), Weight("bias", channels)) if self.affine else ()
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        return standardise(product(output), output[0], self.affine)
+
     def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
-        axes = self._axes(len(output))
-        return (tuple(None if axis in axes else window for axis, window in enumerate(POINTWISE[len(output)])),)
+        return ((Window(0), *(None for _ in output[1:])),)
 
 
 class GroupNorm(Op, frozen=True):

@@ -105,6 +105,58 @@ WHOLE = {
 - softmax: {dim: -1}
 """,
     ),
+    "depth and space": (
+        "4x12x8",
+        """
+- pixel_unshuffle: {downscale_factor: 2}
+- conv: {out_channels: 12, kernel_size: 3, padding: 1}
+- pixel_shuffle: {name: large, upscale_factor: 2, mode: dcr}
+- constant: {name: gain, shape: [3, 1, 1]}
+- div: {inputs: [large, gain]}
+- index_select: {name: even, dim: 2, index: [1, 3, 5, 7, 9, 11]}
+- index_select: {name: same, dim: 2, index: [4, 4, 4]}
+- reduce_mean: {name: columns, dims: 2, inputs: [even]}
+- reduce_max: {name: grey, dims: 1, keepdim: true, inputs: [even]}
+- expand: {shape: [3, -1, -1]}
+- min: {inputs: [even, expand]}
+- conv: {name: last, out_channels: 2, kernel_size: [2, 3]}
+- constant: {name: one, shape: [2, 5, 6], value: 1}
+- sub: {inputs: [last, one]}
+- reduce_l2: {dims: [2, 3]}
+""",
+    ),
+    # With random weights nearly all of these have no value somewhere: that is not what is hidden.
+    "functions": (
+        "2x9x8",
+        """
+- conv: {name: first, out_channels: 4, kernel_size: 3}
+- log
+- rms_norm: {dim: 1}
+- sqrt
+- conv: {out_channels: 4, kernel_size: 2}
+- rsqrt
+- hardtanh
+- reciprocal
+- pow: {exponent: 0.5}
+- pow: {exponent: -2}
+- sub: {inputs: [pow, pow]}
+- div: {inputs: [sub, sub]}
+- exp
+- conv: {out_channels: 2, kernel_size: 2}
+- instance_norm
+""",
+    ),
+    "heads": (
+        "6x5x4",
+        """
+- conv: {name: stem, out_channels: 8, kernel_size: 3, padding: 1}
+- instance_norm: {affine: true}
+- reshape: {shape: [2, 4, 20]}
+- permute: {name: heads, dims: [0, 1, 3, 2]}
+- constant: {name: bias, shape: [1, 20, 20]}
+- scaled_dot_product_attention: {inputs: [heads, heads, heads, bias]}
+""",
+    ),
     "squeeze and excite": (
         "2x9x8",
         """

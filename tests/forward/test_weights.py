@@ -160,6 +160,8 @@ def test_fan_in(op: Op, shape: Shape, expected: float) -> None:
     [
         (ops.LayerNorm(), {"weight": 1, "bias": 0}),
         (ops.GroupNorm(2), {"weight": 1, "bias": 0}),
+        (ops.InstanceNorm(affine=True), {"weight": 1, "bias": 0}),
+        (ops.RMSNorm(), {"weight": 1}),
         (ops.LayerScale(), {"gamma": 1}),
         (ops.PReLU(4), {"weight": 0.25}),
         (ops.BatchNorm(), {"weight": 1, "bias": 0, "running_mean": 0, "running_var": 1}),
@@ -177,6 +179,16 @@ def test_learned_parameters_begin_small() -> None:
     """Within ±0.02."""
     tokens = random_weights(infer(Graph("one", (Node("tokens", ops.Parameter((50, 30))),))))["tokens.weight"]
     assert 0.0199 < np.abs(tokens).max() <= 0.02
+
+
+def test_constants_begin_near_one() -> None:
+    """Within 1 ± 0.5, whatever their type: what is multiplied and divided by them keeps its size."""
+    network = infer(Graph("one", (Node("c", ops.Constant((50, 30))),)))
+    for dtype in ("float16", "float32", "float64"):
+        values = random_weights(network, dtype=dtype)["c.value"]
+        assert values.dtype == dtype
+        assert 0.5 <= values.min() < 0.51 < 1.49 < values.max() <= 1.5
+        assert values.mean() == pytest.approx(1, abs=0.02)
 
 
 # What is predicted, against what comes out.
@@ -202,6 +214,26 @@ def test_learned_parameters_begin_small() -> None:
         (ops.Pad(channels=2), [Moments(1, 6)], Moments(0.5, 3)),
         (ops.Pad(1, mode="reflect"), [Moments(1, 6)], Moments(1, 6)),
         (ops.Softmax(), [STANDARD], Moments(0.25, 0.0625)),
+        (ops.Sub(), [Moments(1, 2), Moments(3, 10)], Moments(-2, 6)),
+        (ops.Div(), [Moments(1, 2), Moments(3, 16)], Moments(0.25, 0.125)),
+        (ops.Min(), [Moments(1, 2), Moments(3, 10)], Moments(3, 10)),
+        (ops.ReduceMean(1), [Moments(1, 2)], Moments(1, 2)),
+        (ops.ReduceSum((2, 3)), [Moments(1, 3)], Moments(25, 25**2 + 50)),
+        (ops.ReduceL2(1), [Moments(1, 4)], Moments(4, 16)),
+        (ops.InstanceNorm(), [Moments(1, 4)], STANDARD),
+        (ops.RMSNorm(dim=1), [Moments(1, 4)], STANDARD),
+        (ops.Sqrt(), [Moments(0, 16)], Moments(2, 4)),
+        (ops.Rsqrt(), [Moments(0, 16)], Moments(0.5, 0.25)),
+        (ops.Reciprocal(), [Moments(0, 16)], Moments(0.25, 0.0625)),
+        (ops.Log(), [Moments(0, math.e**2)], Moments(1, 1)),
+        (ops.Pow(2), [STANDARD], Moments(1, 3)),
+        (ops.Pow(-2), [Moments(0, 4)], Moments(0.25, 0.0625)),
+        (ops.Exp(), [STANDARD], Moments(math.exp(0.5), math.exp(2))),
+        (ops.Exp(), [Moments(1, 1)], Moments(math.e, math.e**2)),
+        (ops.Abs(), [STANDARD], Moments(math.sqrt(2 / math.pi), 1)),
+        (ops.Constant((4, 5, 5), 3.0), [], Moments(3, 9)),
+        (ops.Constant((4, 5, 5)), [], Moments(1, 1 + 1 / 12)),
+        (ops.ScaledDotProductAttention(), [STANDARD, STANDARD, Moments(1, 3)], Moments(1, 3)),
     ],
 )
 def test_predictions(op: Op, given: list[Moments], expected: Moments) -> None:
@@ -217,6 +249,13 @@ def test_zeros_around_a_map_are_not_counted(case: Sample) -> None:
     ones = {"weight": np.ones(weight.shape), "bias": np.zeros(weight.shape[0])}
     share = compute(case.op, [np.ones((1, *case.inputs[0]))], ones).mean() / math.prod(weight.shape[1:])
     assert PREDICTIONS["conv"](case.op, [STANDARD], case.inputs).square == pytest.approx(2 * share)
+
+
+@pytest.mark.parametrize("op", [ops.Exp(), ops.Pow(9), ops.Reciprocal(), ops.Log(), ops.Pow(-0.5), ops.Sqrt()])
+@pytest.mark.parametrize("square", [0.0, 1e-30, 1e30])
+def test_predictions_are_finite(op: Op, square: float) -> None:
+    """Whatever comes in."""
+    assert np.isfinite(PREDICTIONS[op.keyword](op, [Moments(0, square)], ((4, 5, 5),))).all()
 
 
 def test_parts_of_a_concatenation_count_by_their_size() -> None:

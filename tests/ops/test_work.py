@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given
 
-from archcalc.ops import OPS, AdaptiveMaxPool, BatchNorm, GroupNorm, LayerNorm, Softmax
+from archcalc.ops import OPS, AdaptiveMaxPool, BatchNorm, GroupNorm, InstanceNorm, LayerNorm, Pow, RMSNorm, Softmax
 from archcalc.ops.base import Op, Shapes, Work
 
 from .cases import Sample, each
@@ -76,6 +76,14 @@ def test_bins_of_an_axis(n: int, o: int) -> None:
         ("tanh", math.tanh),
         ("silu", lambda x: x / (1 + math.exp(-x))),
         ("gelu", lambda x: x / 2 * math.erfc(-x / math.sqrt(2))),
+        ("hardtanh", lambda x: max(-1, min(1, x))),
+        ("exp", math.exp),
+        ("abs", math.fabs),
+        ("neg", lambda x: 0 - x),
+        ("reciprocal", lambda x: x**-1),
+        ("erf", lambda x: 1 - math.erfc(x)),
+        ("sin", lambda x: math.cos(x - math.pi / 2)),
+        ("cos", lambda x: math.sin(x + math.pi / 2)),
         ("hardsigmoid", lambda x: 0 if x < -3 else 1 if x > 3 else x / 6 + 1 / 2),
         ("hardswish", lambda x: 0 if x < -3 else x if x > 3 else x * (x + 3) / 6),
     ],
@@ -92,6 +100,7 @@ def test_reference_activations(keyword: str, function: Callable[[float], float])
     [
         (LayerNorm(elementwise_affine=False), ((3, 8),), 3),
         (GroupNorm(2, affine=False), ((4, 2, 5),), 2),
+        (InstanceNorm(), ((3, 4, 2),), 3),
         (BatchNorm(affine=False, track_running_stats=False), ((3, 4, 2),), 3),
     ],
 )
@@ -100,6 +109,20 @@ def test_reference_normalisation(op: Op, inputs: Shapes, groups: int) -> None:
     rows = values(run(op, inputs)[1]).reshape(groups, -1)
     assert rows.mean(axis=1) == pytest.approx(0, abs=1e-9)
     assert rows.var(axis=1) == pytest.approx(1, rel=1e-3)
+
+
+@pytest.mark.parametrize("exponent", [2, 3, 13, -1, -6])
+def test_reference_powers(exponent: int) -> None:
+    """Multiplied out they are the powers, with the fewest multiplications that squaring allows."""
+    bench, result = run(Pow(exponent), ((2, 3),))
+    assert values(result) == pytest.approx(values(bench.inputs[0]) ** exponent)
+    assert bench.tally["multiplies"] == 6 * {2: 1, 3: 2, 13: 5, 1: 0, 6: 3}[abs(exponent)]
+
+
+def test_reference_root_mean_square() -> None:
+    """What it leaves has mean square 1."""
+    rows = values(run(RMSNorm(elementwise_affine=False), ((3, 8),))[1])
+    assert (rows**2).mean(axis=1) == pytest.approx(1)
 
 
 def test_reference_softmax() -> None:

@@ -1,6 +1,6 @@
 """Each operator in ONNX's standard nodes: the one table."""
 
-from archcalc.formats.onnx import movement, norm, pointwise, products, windowed
+from archcalc.formats.onnx import function, movement, norm, pointwise, products, windowed
 from archcalc.formats.onnx.layer import Rule
 
 RULES: dict[str, Rule] = {
@@ -9,6 +9,7 @@ RULES: dict[str, Rule] = {
     "linear": products.linear,
     "matmul": products.matmul,
     "multihead_attention": products.multihead_attention,
+    "scaled_dot_product_attention": products.scaled_dot_product_attention,
     "maxpool": windowed.maxpool,
     "avgpool": windowed.avgpool,
     "adaptive_maxpool": windowed.adaptive_maxpool,
@@ -23,6 +24,8 @@ RULES: dict[str, Rule] = {
     "batchnorm": norm.batchnorm,
     "layernorm": norm.layernorm,
     "groupnorm": norm.groupnorm,
+    "instance_norm": norm.instance_norm,
+    "rms_norm": norm.rms_norm,
     "lrn": norm.lrn,
     "layer_scale": norm.layer_scale,
     "relu": pointwise.relu,
@@ -35,6 +38,18 @@ RULES: dict[str, Rule] = {
     "silu": pointwise.silu,
     "hardsigmoid": pointwise.hardsigmoid,
     "hardswish": pointwise.hardswish,
+    "hardtanh": function.hardtanh,
+    "exp": function.plain("Exp"),
+    "log": function.plain("Log"),
+    "sqrt": function.plain("Sqrt"),
+    "rsqrt": function.rsqrt,
+    "reciprocal": function.plain("Reciprocal"),
+    "pow": function.power,
+    "abs": function.plain("Abs"),
+    "neg": function.plain("Neg"),
+    "erf": function.plain("Erf"),
+    "sin": function.plain("Sin"),
+    "cos": function.plain("Cos"),
     "softmax": pointwise.softmax,
     "dropout": pointwise.identity,
     "drop_path": pointwise.identity,

@@ -54,6 +54,11 @@ class Layer:
         return len(self.shapes[0]) - 1
 
     @property
+    def epsilon(self) -> float:
+        """The distance from 1 to the next number of the type of the weights."""
+        return float(np.finfo(self._dtype).eps)
+
+    @property
     def calls(self) -> list[Call]:
         """Its nodes in order; the last one has the name of the layer."""
         *before, last = self._calls

@@ -50,6 +50,24 @@ def layernorm(op: Any, layer: Layer) -> None:
     layer.node("Transpose", value, perm=[int(axis) for axis in np.argsort((*order, 1 + along))])
 
 
+def rms_norm(op: Any, layer: Layer) -> None:
+    """Written out: a node of its own came with opset 23."""
+    shape, x = layer.shapes[0], layer.inputs[0]
+    count = len(op.normalized_shape) if isinstance(op.normalized_shape, tuple) else 1
+    axes = range(len(shape) - count, len(shape)) if op.dim is None else (axis_of(op.dim, len(shape)),)
+    mean = layer.node("ReduceMean", layer.node("Mul", x, x), layer.whole(*(1 + axis for axis in axes)))
+    eps = layer.number(layer.epsilon if op.eps is None else op.eps)
+    value = layer.node("Div", x, layer.node("Sqrt", layer.node("Add", mean, eps)))
+    if op.elementwise_affine:
+        gamma = layer.weight("weight") if op.dim is None else _along(layer, layer.weight("weight"), axes[0])
+        layer.node("Mul", value, gamma)
+
+
+def instance_norm(op: Any, layer: Layer) -> None:
+    affine = _affine(layer, layer.shapes[0][:1], op.affine, op.affine)
+    layer.node("InstanceNormalization", layer.inputs[0], *affine, epsilon=op.eps)
+
+
 def groupnorm(op: Any, layer: Layer) -> None:
     affine = _affine(layer, layer.shapes[0][:1], op.affine, op.affine)
     layer.node("GroupNormalization", layer.inputs[0], *affine, num_groups=op.num_groups, epsilon=op.eps)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from archcalc.formats.onnx.layer import Layer
 
 
@@ -33,6 +35,21 @@ def multihead_attention(op: Any, layer: Layer) -> None:
     together = layer.node("Transpose", mixed, perm=(0, 2, 1, 3))
     bias = (layer.weight("out_proj.bias"),) if op.bias else ()
     _dense(layer, layer.reshaped(together, queries, op.embed_dim), layer.weight("out_proj.weight"), *bias)
+
+
+def scaled_dot_product_attention(op: Any, layer: Layer) -> None:
+    """softmax(scale·q·kᵀ + what is added)·v; a causal mask is added as a constant."""
+    query, key, value, *added = layer.inputs
+    axes = len(layer.output) + 1
+    scale = layer.shapes[0][-1] ** -0.5 if op.scale is None else op.scale
+    turned = layer.node("Transpose", key, perm=(*range(axes - 2), axes - 1, axes - 2))
+    scores = layer.node("MatMul", layer.node("Mul", query, layer.number(scale)), turned)
+    if op.is_causal:
+        rows, columns = layer.shapes[0][-2], layer.shapes[1][-2]
+        added = [layer.number(np.triu(np.full((rows, columns), -np.inf), 1))]
+    for mask in added:
+        scores = layer.node("Add", scores, mask)
+    layer.node("MatMul", layer.node("Softmax", scores, axis=-1), value)
 
 
 def _projected(op: Any, layer: Layer) -> tuple[str, ...]:

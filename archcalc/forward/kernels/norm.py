@@ -39,6 +39,17 @@ def groupnorm(x: Array, groups: int, gamma: Array | None, beta: Array | None, ep
     return by_channel(standardise(parts, (2,), eps).reshape(x.shape), gamma, beta)
 
 
+def rms_norm(x: Array, axes: Sequence[int], gamma: Array | None, eps: float | None) -> Array:
+    """x/√(mean(x²) + eps) over `axes`, at each position of the others; gamma is as large as they are.
+
+    Without `eps` it is the machine epsilon of the type.
+    """
+    sizes = [n if axis in axes else 1 for axis, n in enumerate(x.shape)]
+    square = (x * x).mean(axis=tuple(axes), keepdims=True)
+    result: Array = x / np.sqrt(square + (np.finfo(x.dtype).eps if eps is None else eps))
+    return result if gamma is None else result * gamma.reshape(sizes)
+
+
 def by_channel(x: Array, gamma: Array | None, beta: Array | None) -> Array:
     """gamma·x + beta per channel, what is None left out."""
     x = x if gamma is None else x * along(gamma, 1, x.ndim)

@@ -105,9 +105,30 @@ def attention(
         _by_head(linear(x, matrix, shift), heads)
         for x, matrix, shift in zip((query, key, value), matrices, shifts, strict=True)
     )
-    shares = softmax(q @ k.swapaxes(-1, -2) / math.sqrt(q.shape[-1]), -1)
-    mixed = (shares @ v).swapaxes(1, 2).reshape(query.shape)
+    mixed = scaled_dot_product_attention(q, k, v).swapaxes(1, 2).reshape(query.shape)
     return linear(mixed, out, bias_out)
+
+
+def scaled_dot_product_attention(
+    query: Array,
+    key: Array,
+    value: Array,
+    added: Array | None = None,
+    scale: float | None = None,
+    causal: bool = False,
+) -> Array:
+    """softmax(scale·q·kᵀ + added)·v: (…, L, E), (…, S, E) and (…, S, V) give (…, L, V); `scale` is 1/√E.
+
+    `causal` hides the keys behind a query's own place: it reads those up to it, and the first in any case.
+    """
+    scores = query @ key.swapaxes(-1, -2) * (1 / math.sqrt(query.shape[-1]) if scale is None else scale)
+    if added is not None:
+        scores = scores + added
+    if causal:
+        rows, columns = scores.shape[-2:]
+        scores = np.where(np.arange(columns) <= np.arange(rows)[:, np.newaxis], scores, -np.inf)
+    mixed: Array = softmax(scores, -1) @ value
+    return mixed
 
 
 def _by_head(x: Array, heads: int) -> Array:

@@ -10,8 +10,8 @@ from archcalc.ops.base import Op, Shapes
 
 from ..counting import Bench, Grid, add_up, build, largest, multiply, smallest
 from . import movement, reduce
-from .norm import batchnorm, groupnorm, layer_scale, layernorm, lrn, prelu, softmax_along
-from .products import linear, matmul, multihead_attention
+from .norm import batchnorm, groupnorm, instance_norm, layer_scale, layernorm, lrn, prelu, rms_norm, softmax_along
+from .products import linear, matmul, multihead_attention, scaled_dot_product_attention
 from .unitwise import UNITWISE
 from .windowed import adaptive, avgpool, conv, conv_transpose, maxpool, mean, over_all
 
@@ -21,6 +21,7 @@ REFERENCES: dict[str, Callable[[Bench], Grid]] = {
     "linear": linear,
     "matmul": matmul,
     "multihead_attention": multihead_attention,
+    "scaled_dot_product_attention": scaled_dot_product_attention,
     "maxpool": maxpool,
     "avgpool": avgpool,
     "adaptive_maxpool": lambda bench: adaptive(bench, largest),
@@ -35,6 +36,8 @@ REFERENCES: dict[str, Callable[[Bench], Grid]] = {
     "batchnorm": batchnorm,
     "layernorm": layernorm,
     "groupnorm": groupnorm,
+    "instance_norm": instance_norm,
+    "rms_norm": rms_norm,
     "lrn": lrn,
     "layer_scale": layer_scale,
     "prelu": prelu,

@@ -59,6 +59,28 @@ def layernorm(bench: Bench) -> Grid:
     return normalised(bench, rows_along(x, axes), affine)
 
 
+def rms_norm(bench: Bench) -> Grid:
+    op, x = bench.op, bench.inputs[0]
+    last = len(on_axes(op.normalized_shape, 1))
+    axes = list(range(x.ndim)[-last:]) if op.dim is None else [of_dim(op.dim, x)]
+    eps = float(np.finfo(float).eps) if op.eps is None else op.eps
+
+    def by_its_size(row: list[Number]) -> list[Number]:
+        square = add_up([value * value for value in row]) / float(len(row))
+        scale = 1.0 / (square + eps).through(math.sqrt)
+        return [value * scale for value in row]
+
+    y = row_by_row(x, rows_along(x, axes), by_its_size)
+    if not op.elementwise_affine:
+        return y
+    return build(y.shape, lambda place: y[place] * bench.weights["weight"][tuple(place[axis] for axis in axes)])
+
+
+def instance_norm(bench: Bench) -> Grid:
+    x = bench.inputs[0]
+    return normalised(bench, np.arange(x.size).reshape(len(x), -1), by_channel(bench))
+
+
 def by_channel(bench: Bench) -> Affine:
     if not bench.op.affine:
         return lambda place, value: value

@@ -48,6 +48,28 @@ def softmax(row: Sequence[Number]) -> list[Number]:
     return [power / whole for power in powers]
 
 
+def scaled_dot_product_attention(bench: Bench) -> Grid:
+    """Hidden scores are worked with like others, and are worth nothing."""
+    op, (query, key, value, *added) = bench.op, bench.inputs
+    scale = query.shape[-1] ** -0.5 if op.scale is None else op.scale
+    result = np.empty((*query.shape[:-1], value.shape[-1]), dtype=object)
+    for *head, row in np.ndindex(query.shape[:-1]):
+        keys, values = key[tuple(head)], value[tuple(head)]
+        scores = [score * scale for score in dense(bench, query[tuple(head)][row : row + 1], keys, None)[0]]
+        for mask in added:
+            stretched = np.broadcast_to(mask, (*query.shape[:-1], len(keys)))
+            scores = [a + b for a, b in zip(scores, stretched[(*head, row)], strict=True)]
+        hidden = Number(-math.inf, 0, bench.tally)
+        scores = [hidden if op.is_causal and at > row else score for at, score in enumerate(scores)]
+        shares = softmax(scores)
+        for feature in range(value.shape[-1]):
+            mixed = bench.zero
+            for share, of_token in zip(shares, values, strict=True):
+                mixed = mixed.mac(of_token[feature], share)
+            result[(*head, row, feature)] = mixed
+    return result
+
+
 def multihead_attention(bench: Bench) -> Grid:
     op, weights = bench.op, bench.weights
     sources = bench.inputs * 3 if len(bench.inputs) == 1 else bench.inputs
