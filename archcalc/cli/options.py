@@ -47,9 +47,9 @@ class Rows(Struct, frozen=True):
 def _complete_network(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
     from click.shell_completion import CompletionItem
 
-    from archcalc.spec.zoo import names
+    from archcalc.spec.zoo import names, spaces
 
-    found: list[Any] = [CompletionItem(name) for name in names() if name.startswith(incomplete)]
+    found: list[Any] = [CompletionItem(name) for name in (*names(), *spaces()) if name.startswith(incomplete)]
     return found or [CompletionItem(incomplete, type="file")]
 
 

@@ -4,10 +4,10 @@ import click
 
 from archcalc.analysis.whole import Analysis
 from archcalc.cli.options import Output, output_options
-from archcalc.cli.output import emit
+from archcalc.cli.output import chosen_format, emit
 from archcalc.errors import Problem, UsageError, did_you_mean, printable
 from archcalc.network import load
-from archcalc.spec.zoo import names
+from archcalc.spec.zoo import names, read, spaces
 from archcalc.views.table import Column, Row, Table
 
 _COLUMNS = (
@@ -25,9 +25,13 @@ _COLUMNS = (
 @click.option("--family", help="Only networks of a family: VGG, ResNet, …")
 @click.option("--year", type=int, help="Only networks of a year.")
 @click.option("--names", "only_names", is_flag=True, help="Only the names, one a line.")
+@click.option("--spaces", "only_spaces", is_flag=True, help="Design spaces and what their variables range over.")
 @output_options
-def list_networks(family: str | None, year: int | None, only_names: bool, output: Output) -> None:
-    """The networks of the zoo: family, year, input, parameters, MACs."""
+def list_networks(family: str | None, year: int | None, only_names: bool, only_spaces: bool, output: Output) -> None:
+    """The networks of the zoo: family, year, input, parameters, MACs. With --spaces the design spaces instead."""
+    if only_spaces:
+        _list_spaces(only_names, output)
+        return
     if only_names and family is None and year is None:
         click.echo("\n".join(names()))
         return
@@ -41,8 +45,19 @@ def list_networks(family: str | None, year: int | None, only_names: bool, output
         click.echo("\n".join(row.cells[0] for row in found))
         return
     found.sort(key=lambda row: (row.cells[3], row.cells[2], row.cells[5]))
-    table = Table("The zoo", "each at its own input · batch 1", _COLUMNS, tuple(found))
+    notes = () if family or year else (f"design spaces: {', '.join(spaces())}: archcalc list --spaces",)
+    table = Table("The zoo", "each at its own input · batch 1", _COLUMNS, tuple(found), notes=notes)
     emit(table, output, lambda: {"networks": [_plain(row) for row in found]})
+
+
+def _list_spaces(only_names: bool, output: Output) -> None:
+    if only_names:
+        click.echo("\n".join(spaces()))
+        return
+    from archcalc.views import spaces as views
+
+    found = {name: read(name)[0] for name in spaces()}
+    emit(views.table(found, chosen_format(output) == "csv"), output, lambda: views.document(found))
 
 
 def _row(name: str) -> Row:

@@ -55,6 +55,7 @@ FUNCTIONS = {
     "floor": math.floor,
     "int": int,
     "len": len,
+    "log": math.log,
     "max": max,
     "min": min,
     "range": _range,

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from archcalc.errors import Source, Span
 from archcalc.spec.expressions import Expression, as_expression
+from archcalc.spec.ranges import Values
 from archcalc.spec.tree import Scalar, Tree
 
 
@@ -93,7 +94,8 @@ class Preprocess(Struct, frozen=True):
 class Spec(Struct, frozen=True):
     """What a file says, with what it extends already taken in.
 
-    `weights` is the path of a file; `labels` are what the outputs are called, or the path of a file that says so.
+    `weights` is the path of a file; `labels` are what the outputs are called, or the path of a file that says so;
+    `ranges` is what variables range over in a design space.
     """
 
     source: Source
@@ -112,6 +114,7 @@ class Spec(Struct, frozen=True):
     weights: str = ""
     preprocess: Preprocess | None = None
     labels: tuple[str, ...] | str = ()
+    ranges: dict[str, Values] = {}
 
 
 class Text(Struct, frozen=True):

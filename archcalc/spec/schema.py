@@ -12,6 +12,7 @@ from archcalc.spec.expressions import as_expression
 from archcalc.spec.model import Block, Branch, Call, Published, Repeat, Spec, Step, Text
 from archcalc.spec.running import read_labels, read_preprocess, read_weights
 from archcalc.spec.tree import Mapping, Scalar, Sequence, Tree, describe, plain
+from archcalc.spec.variants import read_alternatives, read_ranges
 
 VERSION = 1
 TOP_LEVEL = (
@@ -26,6 +27,7 @@ TOP_LEVEL = (
     "input",
     "vars",
     "alternatives",
+    "ranges",
     "published",
     "weights",
     "preprocess",
@@ -113,12 +115,13 @@ def read_spec(text: Text, base: Spec | None) -> tuple[Spec, Problems]:
         text.scalar("family", base.family if base else ""),
         _paper(text.entries.get("paper"), problems) or (base.paper if base else {}),
         _published(text.entries.get("published"), problems),
-        _alternatives(text.entries.get("alternatives"), variables, base, problems),
+        read_alternatives(text.entries.get("alternatives"), variables, base, problems),
         text.scalar("notes"),
         read_weights(text.entries.get("weights"), text.source, problems),
         read_preprocess(text.entries.get("preprocess"), problems)
         or (base.preprocess if base and "input" not in text.entries else None),
         read_labels(text.entries.get("labels"), text.source, problems) or (base.labels if base else ()),
+        read_ranges(text.entries.get("ranges"), variables, base, problems),
     )
     return spec, problems
 
@@ -317,29 +320,6 @@ def _paper(tree: Tree | None, problems: Problems) -> dict[str, object]:
         return {}
     problems += unknown_keys(tree, PAPER, "paper")
     return {key: plain(value) for key, value in tree.entries.items()}
-
-
-def _alternatives(
-    tree: Tree | None, variables: dict[str, Tree], base: Spec | None, problems: Problems
-) -> dict[str, tuple[Tree, ...]]:
-    """Other values that variables are known to take: what a search for a published number may try."""
-    found = dict(base.alternatives) if base else {}
-    if tree is None:
-        return found
-    if not isinstance(tree, Mapping):
-        problems.append(
-            Problem(f"alternatives is a mapping of variables to lists, this is {describe(tree)}", tree.span)
-        )
-        return found
-    for name, values in tree.entries.items():
-        if name not in variables:
-            hint = did_you_mean(name, variables)
-            problems.append(Problem(f"there is no variable '{printable(name, 40)}'", tree.keys[name], hint))
-        elif not isinstance(values, Sequence):
-            problems.append(Problem(f"alternatives are a list, this is {describe(values)}", values.span))
-        else:
-            found[name] = tuple(values.items)
-    return found
 
 
 def _tolerance(item: Mapping, problems: Problems) -> float:

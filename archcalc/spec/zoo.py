@@ -1,6 +1,7 @@
 """A name or a path → text → Spec: where specs lie, and the ones they extend."""
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 
@@ -11,6 +12,7 @@ from archcalc.spec.tree import MAX_BYTES, Scalar, read_tree
 
 _SUFFIXES = (".yaml", ".yml")
 _MAX_EXTENDS = 16
+SPACES = "spaces/"
 
 
 def specs_folder() -> str:
@@ -25,11 +27,20 @@ def specs_folder() -> str:
 
 def names() -> list[str]:
     """The names of all networks in the zoo."""
-    return sorted(entry.name[:-5] for entry in os.scandir(specs_folder()) if entry.name.endswith(".yaml"))
+    return _names_in(specs_folder())
+
+
+def spaces() -> list[str]:
+    """The names of the design spaces: specs whose variables span many networks, called spaces/NAME."""
+    return [SPACES + name for name in _names_in(os.path.join(specs_folder(), SPACES))]
+
+
+def _names_in(folder: str) -> list[str]:
+    return sorted(entry.name[:-5] for entry in os.scandir(folder) if entry.name.endswith(".yaml"))
 
 
 def find(network: str, beside: str = "") -> Source:
-    """The text of a zoo name, a path ending in `.yaml` or `.yml`, or `-` for standard input.
+    """The text of a zoo name, `spaces/NAME` among them, a path ending in `.yaml` or `.yml`, or `-` for standard input.
 
     `beside` is the file that a relative path counts from. Raises UsageError for what cannot be found or read.
     """
@@ -37,14 +48,15 @@ def find(network: str, beside: str = "") -> Source:
         if sys.stdin is None:
             raise UsageError(Problem("standard input is closed"))
         return Source("<stdin>", _decode("<stdin>", sys.stdin.buffer.read(MAX_BYTES + 1)))
-    if network.endswith(_SUFFIXES) or "/" in network or os.sep in network:
+    in_space = re.fullmatch(SPACES + r"\w+", network) is not None
+    if not in_space and (network.endswith(_SUFFIXES) or "/" in network or os.sep in network):
         path = os.path.join(os.path.dirname(beside), network) if beside else network
         return Source(path, _decode(path, _read(path)))
     path = os.path.join(specs_folder(), f"{network}.yaml")
     if not os.path.isfile(path):
         if os.path.isdir(network):
             raise UsageError(Problem(f"'{printable(network, 60)}' is a directory", None, "name a .yaml file in it"))
-        hint = did_you_mean(network, names())
+        hint = did_you_mean(network, [*names(), *spaces()])
         if os.path.isfile(network):
             hint = f"specs are files that end in .yaml: '{printable(network, 60)}' does not"
         raise UsageError(Problem(f"there is no network '{printable(network, 60)}' in the zoo", None, hint))

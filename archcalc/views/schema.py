@@ -30,6 +30,7 @@ def spec_schema() -> dict[str, Any]:
             "input": {"type": ["array", "string"], "description": "channels first, without the batch: [3, 224, 224]"},
             "vars": {"type": "object"},
             "alternatives": {"type": "object", "additionalProperties": {"type": "array"}},
+            "ranges": {"type": "object", "additionalProperties": {"type": ["string", "array"]}},
             "published": {"type": "array", "items": {"$ref": "#/$defs/published"}},
             "weights": {"type": "string", "pattern": "\\.npz$", "description": "a file, from this one's folder"},
             "preprocess": {"$ref": "#/$defs/preprocess"},

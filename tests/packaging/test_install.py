@@ -128,7 +128,10 @@ def test_wheel(copy: Path, venv: Path, tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("archcalc-*.whl")
     files = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "archcalc").rglob("*.py")}
-    shipped = {f"archcalc/specs/{path.name}" for kind in ("yaml", "npz") for path in (ROOT / "specs").glob(f"*.{kind}")}
+    specs = ROOT / "specs"
+    shipped = {
+        f"archcalc/specs/{path.relative_to(specs)}" for kind in ("yaml", "npz") for path in specs.rglob(f"*.{kind}")
+    }
     assert files == modules | {"archcalc/py.typed"} | shipped
     shutil.rmtree(copy)
     install(venv, wheel)
