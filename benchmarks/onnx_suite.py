@@ -111,6 +111,14 @@ def table(outcomes: list[Outcome]) -> list[str]:
     return lines + [f"| {name} | {' | '.join(map(str, row))} |" for name, row in [*rows.items(), ("all", whole)]]
 
 
+def listed() -> list[str]:
+    """The cases that are left out, by reason, as lines of Markdown."""
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in LISTED.items():
+        by_reason.setdefault(reason, []).append(f"`{name}`")
+    return [f"- {', '.join(names)}: {reason}." for reason, names in by_reason.items()]
+
+
 def _operators() -> Iterator[Case]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what numpy says of the infinities in some cases
@@ -151,7 +159,7 @@ def main() -> None:
     wanted = sys.argv[1:]
     outcomes = [run(case) for case in cases() if not wanted or case.family in wanted]
     print(f"onnx {onnx.__version__}, numpy {np.__version__}\n")
-    print("\n".join(table(outcomes)))
+    print("\n".join([*table(outcomes), "", *listed()]))
     slowest = max(outcomes, key=lambda outcome: outcome.seconds)
     print(f"\nslowest: {slowest.case.name}, {slowest.seconds * 1e3:.0f} ms")
     failed = [outcome for outcome in outcomes if bool(outcome.error) != (outcome.case.name in LISTED)]

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -78,6 +78,51 @@ def test_means_of_dilated_windows(data: st.DataObject, counted: bool) -> None:
         count = sum(case.lies(unit, margin=counted) for unit in units)
         expected = sum(values) / count if count else math.nan
         assert means[(0, 0, *position)] == pytest.approx(expected, nan_ok=True)
+
+
+@given(st.data(), st.sampled_from([1, 2, 3]))
+def test_norms_of_windows(data: st.DataObject, p: int) -> None:
+    case = Pooling(data)
+    x = drawn(1, 1, *case.sizes)
+    norms = pool.lp_pool(x, case.positions, case.kernel, case.stride, case.before, case.dilation, p)
+    for position, units in case.read():
+        powers = [abs(x[(0, 0, *unit)]) ** p for unit in units if case.lies(unit, margin=False)]
+        assert norms[(0, 0, *position)] == pytest.approx(sum(powers) ** (1 / p))
+
+
+ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[float], float]]] = {
+    "elu": (lambda x: unitwise.elu(x, 0.7), lambda x: x if x > 0 else 0.7 * (math.exp(x) - 1)),
+    "selu": (unitwise.selu, lambda x: 1.0507009873554805 * (x if x > 0 else 1.6732632423543772 * (math.exp(x) - 1))),
+    "celu": (lambda x: unitwise.celu(x, 2.0), lambda x: x if x > 0 else 2 * (math.exp(x / 2) - 1)),
+    "softplus": (unitwise.softplus, lambda x: math.log(1 + math.exp(x)) if x < 50 else x),
+    "softplus, steep": (
+        lambda x: unitwise.softplus(x, 3.0, 2.0),
+        lambda x: x if 3 * x > 2 else math.log(1 + math.exp(3 * x)) / 3,
+    ),
+    "softsign": (unitwise.softsign, lambda x: x / (1 + abs(x))),
+    "mish": (unitwise.mish, lambda x: x * math.tanh(math.log(1 + math.exp(min(x, 50))))),
+    "threshold": (lambda x: unitwise.threshold(x, 0.5, -3.0), lambda x: x if x > 0.5 else -3.0),
+}
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_activations(name: str, dtype: str) -> None:
+    """By Python's own functions; far out too, where exp overflows, and in the type of the input."""
+    ours, plain = ACTIVATIONS[name]
+    x = np.array([-300, -20, -2.5, -1, -0.25, 0, 0.25, 0.5, 0.75, 1, 2.5, 20, 300], dtype)
+    found = ours(x)
+    assert found.dtype == x.dtype
+    assert found.tolist() == pytest.approx(
+        [plain(value) for value in x.tolist()], rel=100 * float(np.finfo(dtype).eps), abs=1e-6
+    )
+
+
+def test_logarithms_of_shares() -> None:
+    """The logarithm of softmax, and finite where that of a share is not."""
+    x = drawn(3, 5)
+    np.testing.assert_allclose(unitwise.log_softmax(x, 1), np.log(unitwise.softmax(x, 1)))
+    assert unitwise.log_softmax(np.array([0.0, 1e4]), 0).tolist() == [-1e4, 0]
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "int64"])

@@ -36,6 +36,17 @@ def gelu(call: Call, x: Array) -> Array:
     return unitwise.gelu_tanh(x) if approximate == "tanh" else unitwise.gelu(x)
 
 
+def with_alpha(function: Callable[[Array, float], Array]) -> Callable[[Call, Array], Array]:
+    """A function of each value and `alpha`, which is 1 unless given."""
+    # numpy widens bfloat16 when it meets a number.
+    return lambda call, x: function(x, call.get("alpha", 1.0)).astype(x.dtype, copy=False)
+
+
+def selu(call: Call, x: Array) -> Array:
+    """gamma·x where it is above zero, else gamma·alpha·(exp(x) − 1)."""
+    return unitwise.selu(x, call.get("alpha", unitwise.SELU_ALPHA), call.get("gamma", unitwise.SELU_SCALE))
+
+
 def along_axis(function: Callable[[Array, int], Array]) -> Callable[[Call, Array], Array]:
     """A function along `axis`; before opset 13 one of all axes from it on, taken as one."""
 
@@ -57,14 +68,22 @@ def dropout(call: Call, x: Array, ratio: Array | None = None, training: Array | 
 
 
 OPERATORS: dict[str, Callable[..., Array | tuple[Array, ...]]] = {
+    "Celu": with_alpha(unitwise.celu),
     "Dropout": dropout,
+    "Elu": with_alpha(unitwise.elu),
     "Gelu": gelu,
     "HardSigmoid": hardsigmoid,
     "HardSwish": unary(unitwise.hardswish),
     "LeakyRelu": leaky_relu,
+    "LogSoftmax": along_axis(unitwise.log_softmax),
+    "Mish": unary(unitwise.mish),
     "PRelu": prelu,
     "Relu": unary(unitwise.relu),
+    "Selu": selu,
     "Sigmoid": unary(unitwise.sigmoid),
     "Softmax": along_axis(unitwise.softmax),
+    "Softplus": unary(unitwise.softplus),
+    "Softsign": unary(unitwise.softsign),
     "Tanh": unary(unitwise.tanh),
+    "ThresholdedRelu": with_alpha(lambda x, alpha: unitwise.threshold(x, alpha, 0.0)),
 }

@@ -41,6 +41,15 @@ def avgpool(call: Call, x: Array) -> Array:
     return pool.avgpool(x, positions, windows.kernel, windows.stride, windows.sides, counted, windows.dilation)
 
 
+def lp_pool(call: Call, x: Array) -> Array:
+    """The p-norm of each window."""
+    windows = windows_of(call, x, call.need("kernel_shape"))
+    positions = windows.positions(x.shape[2:], bool(call.get("ceil_mode", 0)))
+    windows.check(call, x, positions)
+    geometry = windows.kernel, windows.stride, windows.before, windows.dilation
+    return pool.lp_pool(x, positions, *geometry, call.get("p", 2))
+
+
 def global_avgpool(_: Call, x: Array) -> Array:
     """The mean of each channel."""
     return pool.global_avgpool(x)
@@ -55,5 +64,6 @@ OPERATORS: dict[str, Callable[..., Array | tuple[Array, ...]]] = {
     "AveragePool": avgpool,
     "GlobalAveragePool": global_avgpool,
     "GlobalMaxPool": global_maxpool,
+    "LpPool": lp_pool,
     "MaxPool": maxpool,
 }

@@ -86,6 +86,24 @@ def avgpool(
     return summed
 
 
+def lp_pool(
+    x: Array,
+    positions: Sequence[int],
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    before: Sequence[int],
+    dilation: Sequence[int],
+    p: float = 2,
+) -> Array:
+    """The p-norm of each window, (Σ |x|^p)^(1/p): (N, C, *n) gives (N, C, *positions).
+
+    The first window begins `before` units ahead of the map; what lies beyond the map counts as 0.
+    """
+    powers = _taps(np.abs(x) ** p, positions, kernel, stride, before, dilation, 0.0)
+    result: Array = reduce(np.add, powers) ** (1 / p)
+    return result
+
+
 def _taps(
     x: Array,
     positions: Sequence[int],

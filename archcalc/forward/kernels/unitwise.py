@@ -71,8 +71,57 @@ def hardswish(x: Array) -> Array:
     return x * hardsigmoid(x)
 
 
+def elu(x: Array, alpha: float = 1.0) -> Array:
+    """x where it is above zero, else alpha·(exp(x) − 1)."""
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+"""Klambauer et al. 2017, Self-Normalizing Neural Networks, equation 14."""
+
+
+def selu(x: Array, alpha: float = SELU_ALPHA, scale: float = SELU_SCALE) -> Array:
+    """scale·elu(x, alpha)."""
+    return elu(x, alpha) * scale
+
+
+def celu(x: Array, alpha: float = 1.0) -> Array:
+    """x where it is above zero, else alpha·(exp(x/alpha) − 1)."""
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / alpha))
+
+
+def softplus(x: Array, beta: float = 1.0, threshold: float = math.inf) -> Array:
+    """log(1 + exp(beta·x))/beta, written so that exp never overflows; x itself where beta·x is above `threshold`."""
+    steep = x * beta
+    result = (np.log1p(np.exp(-np.abs(steep))) + np.maximum(steep, 0)) / beta
+    return result if threshold == math.inf else np.where(steep > threshold, x, result)
+
+
+def softsign(x: Array) -> Array:
+    """x/(1 + |x|)."""
+    result: Array = x / (1 + np.abs(x))
+    return result
+
+
+def mish(x: Array) -> Array:
+    """x·tanh(softplus(x))."""
+    return x * tanh(softplus(x))
+
+
+def threshold(x: Array, least: float, value: float) -> Array:
+    """x where it is above `least`, else `value`."""
+    return np.where(x > least, x, np.asarray(value, x.dtype))
+
+
 def softmax(x: Array, axis: int) -> Array:
     """exp(x − max)/Σ exp(x − max) along an axis."""
     powers = np.exp(x - x.max(axis=axis, keepdims=True))
     result: Array = powers / powers.sum(axis=axis, keepdims=True)
+    return result
+
+
+def log_softmax(x: Array, axis: int) -> Array:
+    """x − max − log Σ exp(x − max) along an axis: the logarithm of softmax."""
+    shifted = x - x.max(axis=axis, keepdims=True)
+    result: Array = shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
     return result
