@@ -25,6 +25,7 @@ COMMANDS = {
     "prove": ("archcalc.cli.prove", "prove_networks", "What is predicted held against what the network does."),
     "compare": ("archcalc.cli.compare", "compare", "Networks side by side."),
     "diff": ("archcalc.cli.diff", "diff", "What turns one network into another, and what each edit costs."),
+    "equiv": ("archcalc.cli.equiv", "equiv", "Stacks of layers side by side: three 3x3 against one 7x7."),
     "explain": ("archcalc.cli.explain", "explain", "How every number comes about, with the values put in."),
     "verify": ("archcalc.cli.verify", "verify_networks", "Published numbers held against arithmetic."),
     "reconcile": ("archcalc.cli.reconcile", "reconcile_network", "What other tools print as MACs, and why."),
