@@ -52,7 +52,7 @@ class Finding(Struct, frozen=True):
 def verify(network: Network) -> Iterator[Finding]:
     """A finding for every published number of a network."""
     variants = list(alternatives(network.spec))
-    for published in network.spec.published:
+    for published in filter(lambda published: published.metric in _COUNTERS, network.spec.published):
         yield _find(Analysis(network.spec, network.graph), published, variants)
 
 
@@ -250,7 +250,7 @@ _COUNTERS: dict[str, Callable[[Analysis, list[int]], Iterator[Count]]] = {
     "neurons": _neurons,
     "receptive_field": _receptive_field,
 }
-"""Metric → its ways of counting. What cannot be counted, accuracy, is not held against arithmetic."""
+"""Metric → its ways of counting. What no arithmetic gives, accuracy, is not held against any."""
 
 
 def _slip(analysis: Analysis, published: Published, count: Count) -> str:

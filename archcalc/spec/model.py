@@ -61,7 +61,8 @@ class Block(Struct, frozen=True):
 class Published(Struct, frozen=True):
     """A number somebody printed, and where: of the network, or of a layer or scope.
 
-    `tolerance` is a share of the number; `expect` what verification is known to find.
+    `tolerance` is a share of the number; `expect` what verification is known to find. Accuracies (`top1`, `top5`) are
+    percentages of a `dataset`'s samples.
     """
 
     metric: str
@@ -71,6 +72,7 @@ class Published(Struct, frozen=True):
     note: str = ""
     layer: str = ""
     expect: str = "match"
+    dataset: str = ""
     span: Span | None = None
 
 

@@ -36,7 +36,8 @@ TOP_LEVEL = (
     "layers",
 )
 PAPER = ("title", "authors", "year", "url")
-PUBLISHED = ("metric", "value", "tolerance", "source", "note", "layer", "expect")
+PUBLISHED = ("metric", "value", "tolerance", "source", "note", "layer", "expect", "dataset")
+ACCURACIES = ("top1", "top5")
 VERDICTS = ("match", "convention", "erratum", "not reproduced")
 METRICS = (
     "params",
@@ -48,7 +49,8 @@ METRICS = (
     "activations",
     "receptive_field",
     "neurons",
-    "accuracy",
+    "top1",
+    "top5",
 )
 RESERVED = ("name", "if", "inputs", "shares")
 REQUIRED = "required"
@@ -366,6 +368,11 @@ def _published(tree: Tree | None, problems: Problems) -> tuple[Published, ...]:
             )
         if not isinstance(source, str) or not source.strip():
             problems.append(Problem("a published number names its 'source'", item.entries.get("source", item).span))
+        dataset = values.get("dataset", "")
+        if metric in ACCURACIES and (not isinstance(dataset, str) or not dataset.strip()):
+            problems.append(Problem("an accuracy names its 'dataset'", item.entries.get("dataset", item).span))
+        if metric in ACCURACIES and isinstance(value, (int, float)) and not 0 <= value <= 100:
+            problems.append(Problem("an accuracy is a percentage", item.entries["value"].span, "from 0 to 100"))
         tolerance = _tolerance(item, problems)
         expect = values.get("expect", "match")
         if expect not in VERDICTS:
@@ -374,5 +381,9 @@ def _published(tree: Tree | None, problems: Problems) -> tuple[Published, ...]:
         if len(problems) == wrong:
             note, layer = str(values.get("note", "")), str(values.get("layer", ""))
             number = float(str(value))
-            found.append(Published(str(metric), number, str(source), tolerance, note, layer, str(expect), item.span))
+            found.append(
+                Published(
+                    str(metric), number, str(source), tolerance, note, layer, str(expect), str(dataset), item.span
+                )
+            )
     return tuple(found)

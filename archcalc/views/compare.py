@@ -8,8 +8,12 @@ from msgspec import Struct
 from archcalc.analysis.whole import Analysis
 from archcalc.errors import Problem, UsageError, did_you_mean
 from archcalc.space.quantities import ALIASES, QUANTITIES, measure
+from archcalc.spec.model import Published
 from archcalc.views.layers import conventions, sort_index
 from archcalc.views.table import Column, Kind, Mark, Marked, Row, Table
+
+ACCURACIES = {"top1": "Top-1", "top5": "Top-5"}
+"""What was published and cannot be computed, in percent."""
 
 DEFAULT = (
     "input",
@@ -20,6 +24,7 @@ DEFAULT = (
     "weight_bytes",
     "peak_activation_bytes",
     "receptive_field",
+    "top1",
 )
 _LESS_IS_BETTER = (
     "params",
@@ -48,16 +53,30 @@ class Wishes(Struct, frozen=True):
 def quantities_named(keys: Iterable[str]) -> tuple[str, ...]:
     """The keys that names or their short forms mean. Raises UsageError with each that means nothing."""
     found = [ALIASES.get(key, key) for key in keys]
-    unknown = [key for key in found if key not in QUANTITIES]
+    known = [*QUANTITIES, *ALIASES, *ACCURACIES]
+    unknown = [key for key in found if key not in known]
     if unknown:
-        known = [*QUANTITIES, *ALIASES]
         raise UsageError(Problem(f"there is no quantity '{key}'", None, did_you_mean(key, known)) for key in unknown)
     return tuple(dict.fromkeys(found))
 
 
 def measured(analyses: Sequence[Analysis], keys: tuple[str, ...]) -> list[dict[str, Any]]:
     """The quantities of each network."""
-    return [measure(analysis, keys or DEFAULT) for analysis in analyses]
+    counted = [key for key in keys or DEFAULT if key in QUANTITIES]
+    found = []
+    for analysis in analyses:
+        values, reported = measure(analysis, counted), published(analysis)
+        found.append({key: values.get(key, getattr(reported.get(key), "value", None)) for key in keys or DEFAULT})
+    return found
+
+
+def published(analysis: Analysis) -> dict[str, Published]:
+    """The accuracies that somebody reported of a network: the first that its spec has of each."""
+    found: dict[str, Published] = {}
+    for number in analysis.spec.published:
+        if number.metric in ACCURACIES:
+            found.setdefault(number.metric, number)
+    return found
 
 
 def networks_table(analyses: Sequence[Analysis], wishes: Wishes) -> Table:
@@ -68,10 +87,14 @@ def networks_table(analyses: Sequence[Analysis], wishes: Wishes) -> Table:
     columns = [Column("network", "Network")]
     cells: list[list[Any]] = [[analysis.spec.name if wishes.flat else _title(analysis) for analysis in analyses]]
     for key in keys:
-        quantity = QUANTITIES[key]
         column = [found[key] for found in values]
+        if key in ACCURACIES:
+            columns.append(Column(key, f"{ACCURACIES[key]} %", "measured", 1))
+            cells.append(_marked(column, best=max) if _one_dataset(analyses, key) else column)
+            continue
+        quantity = QUANTITIES[key]
         columns.append(Column(key, quantity.title, quantity.kind, _RANKS.get(key, 4)))
-        cells.append(_marked(column) if key in _LESS_IS_BETTER else column)
+        cells.append(_marked(column, best=min) if key in _LESS_IS_BETTER else column)
         if wishes.baseline is not None and quantity.kind != "shape":
             columns.append(Column(f"{key}_ratio", "×", "ratio", 1))
             cells.append([_ratio(value, column[wishes.baseline]) for value in column])
@@ -139,7 +162,22 @@ def document(analyses: Sequence[Analysis], wishes: Wishes) -> dict[str, Any]:
         "batch": analyses[0].batch,
         "dtype": analyses[0].dtype,
         "networks": [
-            {"network": analysis.spec.name, "title": analysis.spec.title, **found, "layers_by_kind": _kinds(analysis)}
+            {
+                "network": analysis.spec.name,
+                "title": analysis.spec.title,
+                **found,
+                "layers_by_kind": _kinds(analysis),
+                "published": [
+                    {
+                        "metric": number.metric,
+                        "value": number.value,
+                        "dataset": number.dataset,
+                        "source": number.source,
+                        "note": number.note,
+                    }
+                    for number in published(analysis).values()
+                ],
+            }
             for analysis, found in zip(analyses, measured(analyses, keys), strict=True)
         ],
     }
@@ -172,13 +210,19 @@ def _conventions(analyses: Sequence[Analysis]) -> str:
     return every[0] if len(every) == 1 else "each at its own input · " + every[0].partition(" · ")[2]
 
 
-def _marked(column: list[Any]) -> list[Any]:
-    """The numbers with the least and the largest marked; where all are equal, none is."""
-    low, high = min(column), max(column)
+def _marked(column: list[Any], best: Callable[[Iterable[Any]], Any]) -> list[Any]:
+    """The numbers with the best and the worst marked; where all are equal, none is."""
+    known = [value for value in column if value is not None]
+    low, high = min(known, default=None), max(known, default=None)
     if low == high:
         return column
-    marks: dict[Any, Mark] = {low: "best", high: "worst"}
-    return [Marked(value, marks.get(value, "")) for value in column]
+    marks: dict[Any, Mark] = {value: "best" if value == best(known) else "worst" for value in (low, high)}
+    return [None if value is None else Marked(value, marks.get(value, "")) for value in column]
+
+
+def _one_dataset(analyses: Sequence[Analysis], key: str) -> bool:
+    """Whether accuracies are of one dataset: those of two are not better or worse."""
+    return len({found[key].dataset for found in map(published, analyses) if key in found}) == 1
 
 
 def _ratio(value: Any, baseline: Any) -> float | None:
@@ -198,11 +242,19 @@ def _order(cell: Any) -> Any:
 def _notes(analyses: Sequence[Analysis], columns: Sequence[Column], wishes: Wishes) -> list[str]:
     notes = []
     if len(analyses) > 1 and any(column.key in _LESS_IS_BETTER for column in columns):
-        notes.append("✓ the least of a column, ✗ the most")
+        notes.append("✓ best, ✗ worst of a column: the least of what is spent, the most of what is right")
     if wishes.baseline is not None:
         notes.append(f"×: how many times that of {_title(analyses[wishes.baseline])}")
     shown = [QUANTITIES[column.key] for column in columns if column.key in QUANTITIES and column.kind != "shape"]
-    return [*notes, "; ".join(f"{quantity.title}: {quantity.meaning}" for quantity in shown)]
+    notes.append("; ".join(f"{quantity.title}: {quantity.meaning}" for quantity in shown))
+    for key in [column.key for column in columns if column.key in ACCURACIES]:
+        sources: dict[str, list[str]] = {}
+        for analysis, found in zip(analyses, map(published, analyses), strict=True):
+            if key in found:
+                said = f", {found[key].note}" if found[key].note else ""
+                sources.setdefault(f"{found[key].dataset}, {found[key].source}{said}", []).append(_title(analysis))
+        notes += [f"{ACCURACIES[key]} of {' and '.join(titles)}: {source}" for source, titles in sources.items()]
+    return [note for note in notes if note]
 
 
 def _stage(analysis: Analysis, position: int) -> str:

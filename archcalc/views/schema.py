@@ -51,6 +51,7 @@ def spec_schema() -> dict[str, Any]:
                     "note": text,
                     "layer": text,
                     "expect": {"enum": list(VERDICTS)},
+                    "dataset": text,
                 },
             },
             "preprocess": _preprocess(),

@@ -107,3 +107,21 @@ def test_what_is_wrong_is_told_at_once(arguments: tuple[str, ...], words: tuple[
     result = run("compare", *arguments)
     assert (result.code, result.out) == (2, "")
     assert all(word in result.err for word in words)
+
+
+def test_accuracies_come_with_their_sources() -> None:
+    """acc@1 in the meta data of torchvision 0.29.1's ResNet50_Weights.IMAGENET1K_V1; a network without has none."""
+    found = json.loads(succeed("compare", "resnet50", "inception_naive", "--format", "json"))["networks"]
+    assert [network["top1"] for network in found] == [76.13, None]
+    assert found[0]["published"][0]["source"] == "torchvision 0.29.1 resnet50 IMAGENET1K_V1"
+    text = " ".join(succeed("compare", "resnet50", "inception_naive").split())
+    assert "Top-1 of ResNet-50: ImageNet-1K, torchvision 0.29.1 resnet50 IMAGENET1K_V1" in text
+
+
+def test_accuracies_on_two_datasets_are_not_better_or_worse() -> None:
+    def marked(*networks: str) -> bool:
+        lines = succeed("compare", *networks, "--columns", "top1", "--ascii").splitlines()
+        return any(line.endswith((" *", " !")) for line in lines)
+
+    assert marked("resnet50", "vgg16")
+    assert not marked("resnet50", "resnet20_cifar")
