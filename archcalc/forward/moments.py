@@ -15,7 +15,7 @@ import numpy as np
 from archcalc.forward.rules import UNITWISE
 from archcalc.infer import InferredGraph
 from archcalc.numbers import ceil_div, product
-from archcalc.ops.base import Shapes, Window, axis_of
+from archcalc.ops.base import Shapes, Window, axis_of, spread
 
 
 class Moments(NamedTuple):
@@ -144,6 +144,22 @@ def _softmax(op: Any, given: Given, shapes: Shapes) -> Moments:
     return Moments(share, share * share)
 
 
+def _log_softmax(op: Any, given: Given, shapes: Shapes) -> Moments:
+    """Values less what all of them have in common."""
+    mean = -math.log(shapes[0][axis_of(op.dim, len(shapes[0]))]) - given[0].variance / 2
+    return Moments(mean, given[0].variance + mean * mean)
+
+
+def _normed(op: Any, given: Given, shapes: Shapes) -> Moments:
+    """Of a whole window of values of the size that is usual; where they are just added up, taken for independent."""
+    count = product(spread(op.kernel_size, len(shapes[0]) - 1))
+    if op.norm_type == 1:
+        mean = count * given[0].mean
+        return Moments(mean, count * given[0].variance + mean * mean)
+    size = count ** (1 / op.norm_type) * math.sqrt(given[0].square)
+    return Moments(size, size * size)
+
+
 def _add(op: Any, given: Given, shapes: Shapes) -> Moments:
     mean = sum(one.mean for one in given)
     return Moments(mean, sum(one.variance for one in given) + mean * mean)
@@ -228,6 +244,8 @@ PREDICTIONS: dict[str, Prediction] = {
     "pow": _power,
     "prelu": _through(lambda op, x: np.where(x > 0, x, x * PRELU_SLOPE)),
     "softmax": _softmax,
+    "log_softmax": _log_softmax,
+    "lp_pool": _normed,
     "add": _add,
     "sub": _sub,
     "mul": _mul,

@@ -77,6 +77,12 @@ def _avgpool(op: Any, inputs: Sequence[Array], weights: Weights) -> Array:
     return pool.avgpool(inputs[0], positions, kernel, stride, pads, op.count_include_pad)
 
 
+def _lp_pool(op: Any, inputs: Sequence[Array], weights: Weights) -> Array:
+    positions, windows = _windows(op, inputs[0])
+    kernel, stride, before, dilation = zip(*((w.kernel, w.stride, w.padding, w.dilation) for w in windows), strict=True)
+    return pool.lp_pool(inputs[0], positions, kernel, stride, before, dilation, op.norm_type)
+
+
 def _batchnorm(op: Any, inputs: Sequence[Array], weights: Weights) -> Array:
     affine = weights.get("weight"), weights.get("bias")
     if not op.track_running_stats:
@@ -153,6 +159,13 @@ UNITWISE: dict[str, Unit] = {
     "hardsigmoid": lambda op, x: unitwise.hardsigmoid(x),
     "hardswish": lambda op, x: unitwise.hardswish(x),
     "hardtanh": lambda op, x: function.hardtanh(x, op.min_val, op.max_val),
+    "threshold": lambda op, x: unitwise.threshold(x, op.threshold, op.value),
+    "elu": lambda op, x: unitwise.elu(x, op.alpha),
+    "selu": lambda op, x: unitwise.selu(x),
+    "celu": lambda op, x: unitwise.celu(x, op.alpha),
+    "softplus": lambda op, x: unitwise.softplus(x, op.beta, op.threshold),
+    "softsign": lambda op, x: unitwise.softsign(x),
+    "mish": lambda op, x: unitwise.mish(x),
     "exp": lambda op, x: function.exp(x),
     "log": lambda op, x: function.log(x),
     "sqrt": lambda op, x: function.sqrt(x),
@@ -179,6 +192,7 @@ RULES: dict[str, Rule] = {
     "scaled_dot_product_attention": _scaled_dot_product,
     "maxpool": _maxpool,
     "avgpool": _avgpool,
+    "lp_pool": _lp_pool,
     "adaptive_maxpool": lambda op, inputs, weights: pool.adaptive_maxpool(inputs[0], _windows(op, inputs[0])[0]),
     "adaptive_avgpool": lambda op, inputs, weights: pool.adaptive_avgpool(inputs[0], _windows(op, inputs[0])[0]),
     "global_maxpool": lambda op, inputs, weights: pool.global_maxpool(inputs[0]),
@@ -202,6 +216,7 @@ RULES: dict[str, Rule] = {
     **{keyword: _on_values(unit) for keyword, unit in UNITWISE.items()},
     "prelu": lambda op, inputs, weights: unitwise.prelu(inputs[0], weights["weight"]),
     "softmax": lambda op, inputs, weights: unitwise.softmax(inputs[0], axis(op.dim, inputs[0])),
+    "log_softmax": lambda op, inputs, weights: unitwise.log_softmax(inputs[0], axis(op.dim, inputs[0])),
     "add": lambda op, inputs, weights: movement.add(inputs),
     "sub": lambda op, inputs, weights: movement.sub(*inputs),
     "mul": lambda op, inputs, weights: movement.mul(inputs),
@@ -238,7 +253,7 @@ def _of_moderate_size(x: Array) -> Array:
 
 
 _WITHIN: dict[str, Callable[[Array], Array]] = {
-    **dict.fromkeys(("log", "sqrt", "rsqrt", "reciprocal", "pow", "div"), _away_from_zero),
+    **dict.fromkeys(("log", "sqrt", "rsqrt", "reciprocal", "pow", "div", "lp_pool"), _away_from_zero),
     "exp": _of_moderate_size,
 }
 """Keyword → what its last input becomes where only NaN may give NaN: numbers that the operator has values for."""

@@ -1,20 +1,28 @@
 """All operators: the one explicit list. An operator that is not in it does not exist."""
 
 from archcalc.ops.activation import (
+    CELU,
+    ELU,
     GELU,
+    SELU,
     Dropout,
     DropPath,
     HardSigmoid,
     HardSwish,
     Identity,
     LeakyReLU,
+    LogSoftmax,
+    Mish,
     PReLU,
     ReLU,
     ReLU6,
     Sigmoid,
     SiLU,
     Softmax,
+    Softplus,
+    Softsign,
     Tanh,
+    Threshold,
 )
 from archcalc.ops.attention import ScaledDotProductAttention
 from archcalc.ops.base import Op
@@ -23,7 +31,7 @@ from archcalc.ops.function import Abs, Cos, Erf, Exp, Hardtanh, Log, Neg, Pow, R
 from archcalc.ops.join import Add, Concat, Div, Max, Mean, Min, Mul, Sub
 from archcalc.ops.linear import Linear, MatMul, MultiHeadAttention
 from archcalc.ops.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LayerScale, LocalResponseNorm, RMSNorm
-from archcalc.ops.pool import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool
+from archcalc.ops.pool import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, LpPool, MaxPool
 from archcalc.ops.rearrange import Expand, IndexSelect, PixelShuffle, PixelUnshuffle, Roll
 from archcalc.ops.reduce import ReduceL2, ReduceMax, ReduceMean, ReduceMin, ReduceSum
 from archcalc.ops.reshape import ChannelShuffle, Flatten, Pad, Permute, Reshape, Slice, Split, Upsample
@@ -38,6 +46,7 @@ _CLASSES: tuple[type[Op], ...] = (
     ScaledDotProductAttention,
     MaxPool,
     AvgPool,
+    LpPool,
     AdaptiveMaxPool,
     AdaptiveAvgPool,
     GlobalMaxPool,
@@ -65,7 +74,15 @@ _CLASSES: tuple[type[Op], ...] = (
     HardSigmoid,
     HardSwish,
     Hardtanh,
+    Threshold,
+    ELU,
+    SELU,
+    CELU,
+    Softplus,
+    Softsign,
+    Mish,
     Softmax,
+    LogSoftmax,
     Exp,
     Log,
     Sqrt,

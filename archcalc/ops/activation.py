@@ -148,14 +148,109 @@ class HardSwish(Pointwise, frozen=True):
         return Work(adds=n, multiplies=n, comparisons=2 * n, divisions=n)
 
 
-class Softmax(Op, frozen=True):
-    """exp(x − max)/Σ exp(x − max) along `dim` (1: the channels or classes).
+class Threshold(Pointwise, frozen=True):
+    """x if x > threshold else value: one comparison. Source: torch.nn.Threshold."""
 
-    Per row of m: m − 1 comparisons, m subtractions, m exponentials, m − 1 additions, m divisions.
-    Source: torch.nn.Softmax.
+    keyword: ClassVar[str] = "threshold"
+
+    threshold: float
+    value: float
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        return Work(comparisons=product(output))
+
+
+class ELU(Pointwise, frozen=True):
+    """x if x > 0 else alpha·(exp(x) − 1): a comparison, an exponential, a subtraction and a multiplication.
+
+    Source: torch.nn.ELU; Clevert, Unterthiner and Hochreiter, Exponential Linear Units (2016).
     """
 
-    keyword: ClassVar[str] = "softmax"
+    keyword: ClassVar[str] = "elu"
+
+    alpha: float = 1.0
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        n = product(output)
+        return Work(adds=n, multiplies=n, comparisons=n, exponentials=n)
+
+
+class SELU(Pointwise, frozen=True):
+    """1.0507·elu(x) with alpha 1.6733, which keep mean 0 and variance 1: as `elu`, and a multiplication.
+
+    Source: torch.nn.SELU; Klambauer et al., Self-Normalizing Neural Networks (2017).
+    """
+
+    keyword: ClassVar[str] = "selu"
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        n = product(output)
+        return Work(adds=n, multiplies=2 * n, comparisons=n, exponentials=n)
+
+
+class CELU(Pointwise, frozen=True):
+    """x if x > 0 else alpha·(exp(x/alpha) − 1): as `elu`, and a division.
+
+    Source: torch.nn.CELU; Barron, Continuously Differentiable Exponential Linear Units (2017).
+    """
+
+    keyword: ClassVar[str] = "celu"
+
+    alpha: float = 1.0
+
+    def check(self, inputs: Shapes) -> Iterator[Complaint]:
+        if not self.alpha > 0:
+            yield Complaint(f"celu has alpha {self.alpha:g}", "alpha", "a number above 0")
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        n = product(output)
+        return Work(adds=n, multiplies=n, comparisons=n, divisions=n, exponentials=n)
+
+
+class Softplus(Pointwise, frozen=True):
+    """log(1 + exp(beta·x))/beta, and x itself where beta·x > threshold.
+
+    A multiplication, a comparison, two exponentials, an addition and a division. Source: torch.nn.Softplus.
+    """
+
+    keyword: ClassVar[str] = "softplus"
+
+    beta: float = 1.0
+    threshold: float = 20.0
+
+    def check(self, inputs: Shapes) -> Iterator[Complaint]:
+        if not self.beta > 0:
+            yield Complaint(f"softplus has beta {self.beta:g}", "beta", "a number above 0")
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        n = product(output)
+        return Work(adds=n, multiplies=n, comparisons=n, divisions=n, exponentials=2 * n)
+
+
+class Softsign(Pointwise, frozen=True):
+    """x/(1 + |x|): an addition and a division; a sign costs nothing. Source: torch.nn.Softsign."""
+
+    keyword: ClassVar[str] = "softsign"
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        return Work(adds=product(output), divisions=product(output))
+
+
+class Mish(Pointwise, frozen=True):
+    """x·tanh(log(1 + exp(x))): three exponentials, an addition and a multiplication.
+
+    Source: torch.nn.Mish; Misra, Mish: A Self Regularized Non-Monotonic Activation Function (2020).
+    """
+
+    keyword: ClassVar[str] = "mish"
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        n = product(output)
+        return Work(adds=n, multiplies=n, exponentials=3 * n)
+
+
+class _Shares(Op, frozen=True):
+    """The axis is `dim` (1: the channels or classes)."""
 
     dim: int = 1
 
@@ -168,15 +263,41 @@ class Softmax(Op, frozen=True):
     def weights(self, inputs: Shapes) -> Weights:
         return ()
 
-    def work(self, inputs: Shapes, output: Shape) -> Work:
-        along = axis_of(self.dim, len(output))
-        n = product(output)
-        rows = product(size for axis, size in enumerate(output) if axis != along)
-        return Work(adds=2 * n - rows, comparisons=n - rows, divisions=n, exponentials=n)
-
     def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
         along = axis_of(self.dim, len(output))
         return (tuple(None if axis == along else window for axis, window in enumerate(POINTWISE[len(output)])),)
+
+    def _rows(self, output: Shape) -> int:
+        along = axis_of(self.dim, len(output))
+        return product(size for axis, size in enumerate(output) if axis != along)
+
+
+class Softmax(_Shares, frozen=True):
+    """exp(x − max)/Σ exp(x − max) along an axis.
+
+    Per row of m: m − 1 comparisons, m subtractions, m exponentials, m − 1 additions, m divisions.
+    Source: torch.nn.Softmax.
+    """
+
+    keyword: ClassVar[str] = "softmax"
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        n, rows = product(output), self._rows(output)
+        return Work(adds=2 * n - rows, comparisons=n - rows, divisions=n, exponentials=n)
+
+
+class LogSoftmax(_Shares, frozen=True):
+    """x − max − log Σ exp(x − max) along an axis.
+
+    Per row of m: m − 1 comparisons, 2·m subtractions, m exponentials, m − 1 additions, and the logarithm.
+    Source: torch.nn.LogSoftmax.
+    """
+
+    keyword: ClassVar[str] = "log_softmax"
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        n, rows = product(output), self._rows(output)
+        return Work(adds=3 * n - rows, comparisons=n - rows, exponentials=n + rows)
 
 
 class Dropout(Pointwise, frozen=True):

@@ -12,6 +12,7 @@ from archcalc.ops.base import (
     Reads,
     Shape,
     Shapes,
+    Size,
     Weights,
     Window,
     Work,
@@ -21,6 +22,7 @@ from archcalc.ops.base import (
     spread,
 )
 from archcalc.ops.conv import Sides, undivided, window_fits
+from archcalc.ops.function import multiplications
 
 
 class _Pool(Op, frozen=True):
@@ -117,6 +119,29 @@ class AvgPool(_Pool, frozen=True):
     def work(self, inputs: Shapes, output: Shape) -> Work:
         outputs = product(output)
         return Work(adds=outputs * (product(spread(self.kernel_size, len(output) - 1)) - 1), divisions=outputs)
+
+
+class LpPool(_Pool, frozen=True):
+    """The norm (Σ x^p)^(1/p) of each window, p being `norm_type`: its length for 2, its sum for 1.
+
+    Per output of a window of k: k powers, multiplied out as in `pow`, k − 1 additions, and a root where p is not 1;
+    padding counted as if it were read, and worth nothing. Where p is odd the sum may be below zero and has no root: it
+    is NaN, as in torch. What hangs over the end in `ceil_mode` is worth nothing either; torch scales what there is of
+    such a window up as if it were whole.
+    Source: torch.nn.LPPool2d; ONNX's LpPool, which has |x| for x.
+    """
+
+    keyword: ClassVar[str] = "lp_pool"
+
+    norm_type: Size = 2
+
+    def work(self, inputs: Shapes, output: Shape) -> Work:
+        outputs, values = product(output), product(spread(self.kernel_size, len(output) - 1))
+        return Work(
+            adds=outputs * (values - 1),
+            multiplies=outputs * values * multiplications(int(self.norm_type)),
+            exponentials=outputs if self.norm_type != 1 else 0,
+        )
 
 
 class _AdaptivePool(Op, frozen=True):

@@ -13,7 +13,10 @@ from archcalc.ops import OPS
 from archcalc.ops.base import Op, Shape
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
-ACTIVATIONS = ("relu", "relu6", "leaky_relu", "sigmoid", "tanh", "gelu", "silu", "hardsigmoid", "hardswish", "prelu")
+ACTIVATIONS = (
+    *("relu", "relu6", "leaky_relu", "sigmoid", "tanh", "gelu", "silu", "hardsigmoid", "hardswish", "prelu"),
+    *("elu", "celu", "softplus", "softsign", "mish", "hardtanh", "abs", "erf", "cos"),
+)
 LARGEST = 4_000
 
 

@@ -13,12 +13,14 @@ from archcalc.forward.kernels import Array
 from archcalc.forward.plan import compile_plan
 from archcalc.forward.plan.choose import Choice
 from archcalc.forward.reference import run_reference
+from archcalc.forward.rules import UNITWISE
 from archcalc.forward.weights import random_weights
 from archcalc.graph import Graph, Node
 from archcalc.infer import InferredGraph, infer
 from archcalc.network import load
 from archcalc.ops import OPS
 from archcalc.ops.conv import Conv
+from archcalc.ops.linear import Linear
 
 from .blocks import any_weights, block_networks
 from .strategies import convolutions
@@ -61,6 +63,17 @@ def test_every_operator(case: Sample, threads: int) -> None:
     weights, samples = any_weights(network), samples_for(network, 3)
     plan = compile_plan(network, weights, 3, threads, dtype="float64")
     near(plan(*samples), reference(network, weights, samples)[len(network.nodes) - 1], 1e-10)
+
+
+@each([sample for sample in READING if sample.op.keyword in UNITWISE and len(sample.inputs[0]) == 3])
+def test_functions_behind_a_convolution(case: Sample) -> None:
+    """Every function of one value, computed with the convolution before it: on maps, and on features of tokens."""
+    for layer, shape in ((Conv(5, 3), (3, 6, 7)), (Linear(5), (6, 3)), (Linear(5), (3,))):
+        nodes = (Node("x", OPS["input"](shape)), Node("layer", layer, (0,)), Node("bent", case.op, (1,)))
+        network = infer(Graph("chain", nodes))
+        weights, samples = any_weights(network), samples_for(network, 2)
+        plan = compile_plan(network, weights, 2, 2, dtype="float64")
+        near(plan(*samples), reference(network, weights, samples)[2], 1e-10)
 
 
 @settings(max_examples=300)

@@ -142,7 +142,12 @@ WHOLE = {
 - sub: {inputs: [pow, pow]}
 - div: {inputs: [sub, sub]}
 - exp
+- lp_pool: {kernel_size: 3, stride: 1, padding: 1, norm_type: 3}
+- softplus: {beta: 2, threshold: 1}
+- threshold: {threshold: 0.5, value: -1}
 - conv: {out_channels: 2, kernel_size: 2}
+- log_softmax
+- elu
 - instance_norm
 """,
     ),

@@ -76,6 +76,10 @@ class Number:
         """Itself where it is above zero: one comparison."""
         return self._made("comparisons", self.value if self.value > 0 else otherwise.value, otherwise)
 
+    def if_above(self, measure: "Number", bound: float, otherwise: "Number") -> "Number":
+        """Itself where a measure is above a bound: one comparison."""
+        return self._made("comparisons", self.value if measure.value > bound else otherwise.value, measure, otherwise)
+
     def through(self, function: Callable[[float], float]) -> "Number":
         """A function that is a series in hardware."""
         return self._made("exponentials", function(self.value))

@@ -13,7 +13,7 @@ from archcalc.ops.base import Op
 from .cases import Refusal, Sample
 
 
-def _windowed(pool: type[ops.MaxPool] | type[ops.AvgPool]) -> list[Sample]:
+def _windowed(pool: type[ops.MaxPool] | type[ops.AvgPool] | type[ops.LpPool]) -> list[Sample]:
     return [
         Sample(pool(2), ((2, 5, 7),)),
         Sample(pool(3, 2), ((2, 6, 8),)),
@@ -26,7 +26,7 @@ def _windowed(pool: type[ops.MaxPool] | type[ops.AvgPool]) -> list[Sample]:
     ]
 
 
-def _wrongly_windowed(pool: type[ops.MaxPool] | type[ops.AvgPool]) -> list[Refusal]:
+def _wrongly_windowed(pool: type[ops.MaxPool] | type[ops.AvgPool] | type[ops.LpPool]) -> list[Refusal]:
     return [
         Refusal(pool(2), ((7,),), "needs channels and 1 to 3 spatial axes"),
         Refusal(pool(2), ((1, 2, 3, 4, 5),), "needs channels and 1 to 3 spatial axes"),
@@ -156,6 +156,8 @@ SAMPLES: list[Sample] = [
     Sample(ops.MaxPool((3, 2, 1), (1, 2, 3), dilation=(1, 2, 1)), ((1, 4, 5, 6),)),
     *_windowed(ops.AvgPool),
     Sample(ops.AvgPool(3, 1, padding=1, count_include_pad=False), ((2, 4, 5),)),
+    *_windowed(ops.LpPool),
+    *(Sample(ops.LpPool(3, 2, padding=1, ceil_mode=True, norm_type=p), ((2, 4, 6),)) for p in (1, 3, 4)),
     *_adaptive(ops.AdaptiveMaxPool),
     *_adaptive(ops.AdaptiveAvgPool),
     *(Sample(pool(), (shape,)) for pool in (ops.GlobalMaxPool, ops.GlobalAvgPool) for shape in ((3, 4, 5), (2, 7))),
@@ -190,10 +192,14 @@ SAMPLES: list[Sample] = [
     *_unary(ops.Sigmoid(), ops.Tanh(), ops.GELU(), ops.GELU("tanh"), ops.SiLU(), ops.HardSigmoid(), ops.HardSwish()),
     *_unary(ops.Hardtanh(), ops.Hardtanh(-0.5, 0.25), ops.Exp(), ops.Log(), ops.Sqrt(), ops.Rsqrt(), ops.Reciprocal()),
     *_unary(*(ops.Pow(exponent) for exponent in (2, 3, -1, 13, -6, 1, 0.5, -0.5, 1.5))),
+    *_unary(ops.Threshold(0.2, -1.0), ops.ELU(), ops.ELU(0.5), ops.SELU(), ops.CELU(), ops.CELU(2.0)),
+    *_unary(ops.Softplus(), ops.Softplus(2.0, 0.5), ops.Softplus(0.5), ops.Softsign(), ops.Mish()),
     *_unary(ops.Abs(), ops.Neg(), ops.Erf(), ops.Sin(), ops.Cos()),
     Sample(ops.Softmax(), ((5,),)),
     Sample(ops.Softmax(2), ((3, 4, 2),)),
     Sample(ops.Softmax(-1), ((3, 4),)),
+    Sample(ops.LogSoftmax(), ((5,),)),
+    Sample(ops.LogSoftmax(2), ((3, 4, 2),)),
     *_unary(ops.Dropout(), ops.Dropout(0.1), ops.DropPath(), ops.DropPath(0.2), ops.Identity()),
     *_joined(ops.Add),
     *_joined(ops.Mul),
@@ -311,6 +317,7 @@ REFUSALS: list[Refusal] = [
     Refusal(ops.MaxPool(2, dilation=(1, 1, 1)), ((3, 8, 8),), "dilation has 3 numbers for 2 axes"),
     Refusal(ops.MaxPool(3, dilation=4, padding=((1, 0),)), ((3, 7),), "(dilated to 9) is larger than its input of 7"),
     *_wrongly_windowed(ops.AvgPool),
+    *_wrongly_windowed(ops.LpPool),
     *_wrongly_adaptive(ops.AdaptiveMaxPool),
     *_wrongly_adaptive(ops.AdaptiveAvgPool),
     Refusal(ops.GlobalMaxPool(), ((7,),), "global_maxpool needs channels and 1 to 3 spatial axes"),
@@ -336,6 +343,9 @@ REFUSALS: list[Refusal] = [
     Refusal(ops.LocalResponseNorm(), ((6,),), "lrn needs channels and 1 to 3 spatial axes"),
     Refusal(ops.LayerScale(-3), ((3, 4),), "dim -3 is not an axis of a 2-axis shape"),
     Refusal(ops.PReLU(4), ((3, 2),), "prelu has 4 parameters"),
+    Refusal(ops.CELU(0.0), ((3, 4),), "celu has alpha 0"),
+    Refusal(ops.Softplus(beta=-1.0), ((3, 4),), "softplus has beta -1"),
+    Refusal(ops.LogSoftmax(3), ((3, 4),), "dim 3 is not an axis of a 2-axis shape"),
     Refusal(ops.Softmax(3), ((3, 4),), "dim 3 is not an axis of a 2-axis shape"),
     *_wrongly_joined(ops.Add),
     *_wrongly_joined(ops.Mul),

@@ -47,7 +47,7 @@ def lp_pool(call: Call, x: Array) -> Array:
     positions = windows.positions(x.shape[2:], bool(call.get("ceil_mode", 0)))
     windows.check(call, x, positions)
     geometry = windows.kernel, windows.stride, windows.before, windows.dilation
-    return pool.lp_pool(x, positions, *geometry, call.get("p", 2))
+    return pool.lp_pool(np.abs(x), positions, *geometry, call.get("p", 2))
 
 
 def global_avgpool(_: Call, x: Array) -> Array:

@@ -51,6 +51,48 @@ def hardswish(op: Any, layer: Layer) -> None:
     layer.node("HardSwish", layer.inputs[0])
 
 
+def threshold(op: Any, layer: Layer) -> None:
+    x = layer.inputs[0]
+    above = layer.node("Greater", x, layer.number(op.threshold))
+    layer.node("Where", above, x, layer.number(op.value))
+
+
+def elu(op: Any, layer: Layer) -> None:
+    layer.node("Elu", layer.inputs[0], alpha=op.alpha)
+
+
+def selu(op: Any, layer: Layer) -> None:
+    layer.node("Selu", layer.inputs[0])
+
+
+def celu(op: Any, layer: Layer) -> None:
+    layer.node("Celu", layer.inputs[0], alpha=op.alpha)
+
+
+def softplus(op: Any, layer: Layer) -> None:
+    """From 20 on the curve is its asymptote but for 2e-9: only a threshold below that is written."""
+    x, scaled = layer.inputs[0], layer.inputs[0]
+    if op.beta != 1:
+        scaled = layer.node("Mul", x, layer.number(op.beta))
+    value = layer.node("Softplus", scaled)
+    if op.beta != 1:
+        value = layer.node("Div", value, layer.number(op.beta))
+    if op.threshold < 20:
+        layer.node("Where", layer.node("Greater", scaled, layer.number(op.threshold)), x, value)
+
+
+def softsign(op: Any, layer: Layer) -> None:
+    layer.node("Softsign", layer.inputs[0])
+
+
+def mish(op: Any, layer: Layer) -> None:
+    layer.node("Mish", layer.inputs[0])
+
+
+def log_softmax(op: Any, layer: Layer) -> None:
+    layer.node("LogSoftmax", layer.inputs[0], axis=1 + axis_of(op.dim, len(layer.shapes[0])))
+
+
 def softmax(op: Any, layer: Layer) -> None:
     layer.node("Softmax", layer.inputs[0], axis=1 + axis_of(op.dim, len(layer.shapes[0])))
 

@@ -83,6 +83,24 @@ def avgpool(op: Any, layer: Layer) -> None:
     layer.node("Mul", means, layer.number(scale))
 
 
+def lp_pool(op: Any, layer: Layer) -> None:
+    """ONNX's norm is of |x|: for an odd power, that of x is a sum of powers, which is a mean times the kernel."""
+    windows, value = _windows(op, layer), layer.inputs[0]
+    pads = _reached(windows, both_sides(op.padding, layer.rank), layer)
+    geometry = {key: sizes for key, sizes in _geometry(windows).items() if key != "dilations"}
+    if any(side for pad in pads for side in pad):
+        value = layer.node("Pad", value, _around(layer, pads))
+    if op.norm_type % 2 == 0:
+        layer.node("LpPool", value, **geometry, p=op.norm_type)
+        return
+    if op.norm_type > 1:
+        value = layer.node("Pow", value, layer.number(op.norm_type))
+    means = layer.node("AveragePool", value, **geometry)
+    value = layer.node("Mul", means, layer.number(product(window.kernel for window in windows)))
+    if op.norm_type > 1:
+        layer.node("Pow", value, layer.number(1 / op.norm_type))
+
+
 def _counts(window: Window, pad: tuple[int, int], n: int, o: int, include_pad: bool) -> npt.NDArray[np.int64]:
     """What each window of an axis divides by: the units in the padded input, or in the input itself."""
     before, after = pad if include_pad else (0, 0)

@@ -7,6 +7,7 @@ from functools import reduce
 import numpy as np
 
 from archcalc.forward.kernels import Array, along, lowest
+from archcalc.forward.kernels.function import power
 from archcalc.forward.kernels.window import Sides, padded, span_of, windows
 
 
@@ -93,15 +94,15 @@ def lp_pool(
     stride: Sequence[int],
     before: Sequence[int],
     dilation: Sequence[int],
-    p: float = 2,
+    p: int | float = 2,
 ) -> Array:
-    """The p-norm of each window, (Σ |x|^p)^(1/p): (N, C, *n) gives (N, C, *positions).
+    """The p-norm of each window, (Σ x^p)^(1/p): (N, C, *n) gives (N, C, *positions).
 
-    The first window begins `before` units ahead of the map; what lies beyond the map counts as 0.
+    The first window begins `before` units ahead of the map; what lies beyond the map counts as 0. A sum below zero,
+    which an odd p makes of numbers below zero, has no root but for p = 1: it is NaN, as in torch; ONNX gives |x|.
     """
-    powers = _taps(np.abs(x) ** p, positions, kernel, stride, before, dilation, 0.0)
-    result: Array = reduce(np.add, powers) ** (1 / p)
-    return result
+    summed = reduce(np.add, _taps(power(x, p), positions, kernel, stride, before, dilation, 0.0))
+    return summed if p == 1 else power(summed, 1 / p)
 
 
 def _taps(

@@ -110,7 +110,7 @@ def mish(x: Array) -> Array:
 
 def threshold(x: Array, least: float, value: float) -> Array:
     """x where it is above `least`, else `value`."""
-    return np.where(x > least, x, np.asarray(value, x.dtype))
+    return np.where(x <= least, np.asarray(value, x.dtype), x)
 
 
 def softmax(x: Array, axis: int) -> Array:

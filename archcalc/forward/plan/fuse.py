@@ -1,10 +1,13 @@
 """Which nodes a convolution computes on the way: batch norm, residual sum, activation."""
 
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
 
+from archcalc.forward.plan.tiles import Curve
+from archcalc.forward.rules import UNITWISE
 from archcalc.infer import InferredGraph
 
 PASSING = ("identity", "dropout", "drop_path")
@@ -13,13 +16,16 @@ PASSING = ("identity", "dropout", "drop_path")
 LIMITING: dict[str, tuple[float | None, float | None]] = {"relu": (0.0, None), "relu6": (0.0, 6.0)}
 """Activations that are limits, and which."""
 
-CURVES = ("silu", "sigmoid", "hardswish", "hardsigmoid", "tanh", "leaky_relu", "gelu")
-"""Other activations that are done to a tile as soon as it is computed."""
+CURVES = frozenset(UNITWISE) - {*PASSING, *LIMITING}
+"""Other functions of one value, which are done to a tile as soon as it is computed."""
+
+_FAST = ("silu", "sigmoid", "hardswish", "hardsigmoid", "tanh", "leaky_relu", "gelu")
 
 
-def is_curve(op: Any) -> bool:
-    """Whether an operator is one of these activations, in the form that is known here."""
-    return op.keyword in CURVES and getattr(op, "approximate", "none") == "none"
+def curve_of(op: Any) -> Curve:
+    """How a tile is bent by one of these functions: in a form that is known to be fast, or by its kernel."""
+    fast = op.keyword in _FAST and getattr(op, "approximate", "none") == "none"
+    return Curve(op.keyword, getattr(op, "negative_slope", 0.0), None if fast else partial(UNITWISE[op.keyword], op))
 
 
 class Chain(Struct, frozen=True):
@@ -68,7 +74,7 @@ def chain_from(
             if len(others) != 1 or others[0] not in ready or not _same_shape(network, others[0], following):
                 break
             residual = others[0]
-        elif op.keyword in LIMITING or is_curve(op):
+        elif op.keyword in LIMITING or op.keyword in CURVES:
             activation = following
         else:
             break

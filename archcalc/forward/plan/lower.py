@@ -8,13 +8,13 @@ import numpy as np
 from msgspec import Struct
 
 from archcalc.forward.plan import steps
-from archcalc.forward.plan.fuse import CURVES, LIMITING, PASSING, is_curve
+from archcalc.forward.plan.fuse import CURVES, LIMITING, PASSING, curve_of
 from archcalc.forward.plan.geometry import covering, pooling_of, two
 from archcalc.forward.plan.lower_products import attention, conv, linear, statistics
 from archcalc.forward.plan.lowering import Lowering, Options, channels_of, turned
 from archcalc.forward.plan.pool import window_counts
 from archcalc.forward.plan.steps import Step
-from archcalc.forward.plan.tiles import FREE, Array, Curve
+from archcalc.forward.plan.tiles import FREE, Array
 from archcalc.forward.plan.values import IDLE, Affine, Storage, Value, limits_before, side_by_side
 from archcalc.infer import InferredGraph
 from archcalc.ops.base import axis_of
@@ -137,14 +137,11 @@ def _limit(low: Lowering, position: int) -> None:
 
 def _bend(low: Lowering, position: int) -> None:
     """Other activations."""
-    op = low.op(position)
-    if not low.on_maps(position) or not is_curve(op):
+    if not low.on_maps(position):
         low.by_rule(position)
         return
     value = low.plain(low.inputs(position)[0])
-    low.mapped(
-        position, value, IDLE, FREE, Curve(op.keyword, getattr(op, "negative_slope", 0.0)), low.features_last(value)
-    )
+    low.mapped(position, value, IDLE, FREE, curve_of(low.op(position)), low.features_last(value))
 
 
 def _layer_scale(low: Lowering, position: int) -> None:

@@ -8,7 +8,7 @@ from archcalc.forward.plan import steps
 from archcalc.forward.plan.attend import Heads, attend
 from archcalc.forward.plan.choose import Algorithm, choose
 from archcalc.forward.plan.convolve import Convolution, bind_convolution, prepare
-from archcalc.forward.plan.fuse import LIMITING, Chain
+from archcalc.forward.plan.fuse import LIMITING, Chain, curve_of
 from archcalc.forward.plan.geometry import Geometry, geometry_of, two
 from archcalc.forward.plan.lowering import Lowering, turned
 from archcalc.forward.plan.product import pack
@@ -32,7 +32,7 @@ def activation(low: Lowering, chain: Chain, affine: Affine, channels: int) -> tu
     op = low.op(chain.activation)
     if op.keyword in LIMITING:
         return limits_before(affine, *LIMITING[op.keyword], low.dtype, channels), None
-    return FREE, Curve(op.keyword, getattr(op, "negative_slope", 0.0))
+    return FREE, curve_of(op)
 
 
 def conv(low: Lowering, position: int) -> None:

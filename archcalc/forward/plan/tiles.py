@@ -5,7 +5,7 @@ matrix of pixels × channels.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -82,15 +82,19 @@ FREE = Limits()
 
 
 class Curve(Struct, frozen=True):
-    """An activation that is not a limit; `slope` is that of `leaky_relu`."""
+    """An activation that is not a limit; `slope` is that of `leaky_relu`.
+
+    `unit` computes it, where no faster form is known.
+    """
 
     name: str
     slope: float = 0.0
+    unit: Callable[[Array], Array] | None = None
 
     @property
     def room(self) -> int:
         """Arrays as large as a tile that it computes in."""
-        return 2 if self.name == "gelu" else 1
+        return 0 if self.unit is not None else 2 if self.name == "gelu" else 1
 
 
 class Epilogue(Struct, frozen=True):
@@ -191,6 +195,8 @@ def _in_rows(view: Array) -> bool:
 
 def bend(tile: Array, curve: Curve, spare: Array) -> list[Call]:
     """An activation in place, in as few passes as numpy allows; `spare` has room for it."""
+    if curve.unit is not None:
+        return [partial(_bend_by, curve.unit, tile)]
     one, slope = (tile.dtype.type(number) for number in (1, curve.slope))
     here = spare[: len(tile)]
     if curve.name == "tanh":
@@ -208,6 +214,10 @@ def bend(tile: Array, curve: Curve, spare: Array) -> list[Call]:
     if curve.name == "gelu":
         return _gelu(tile, here, spare[len(tile) : 2 * len(tile)])
     return _hard(tile, curve.name, here)
+
+
+def _bend_by(unit: Callable[[Array], Array], tile: Array) -> None:
+    np.copyto(tile, unit(tile))
 
 
 def _hard(tile: Array, name: str, spare: Array) -> list[Call]:

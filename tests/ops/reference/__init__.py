@@ -10,10 +10,21 @@ from archcalc.ops.base import Op, Shapes
 
 from ..counting import Bench, Grid, add_up, build, largest, multiply, smallest
 from . import movement, reduce
-from .norm import batchnorm, groupnorm, instance_norm, layer_scale, layernorm, lrn, prelu, rms_norm, softmax_along
+from .norm import (
+    batchnorm,
+    groupnorm,
+    instance_norm,
+    layer_scale,
+    layernorm,
+    log_softmax_along,
+    lrn,
+    prelu,
+    rms_norm,
+    softmax_along,
+)
 from .products import linear, matmul, multihead_attention, scaled_dot_product_attention
 from .unitwise import UNITWISE
-from .windowed import adaptive, avgpool, conv, conv_transpose, maxpool, mean, over_all
+from .windowed import adaptive, avgpool, conv, conv_transpose, lp_pool, maxpool, mean, over_all
 
 REFERENCES: dict[str, Callable[[Bench], Grid]] = {
     "conv": conv,
@@ -24,6 +35,7 @@ REFERENCES: dict[str, Callable[[Bench], Grid]] = {
     "scaled_dot_product_attention": scaled_dot_product_attention,
     "maxpool": maxpool,
     "avgpool": avgpool,
+    "lp_pool": lp_pool,
     "adaptive_maxpool": lambda bench: adaptive(bench, largest),
     "adaptive_avgpool": lambda bench: adaptive(bench, mean),
     "global_maxpool": lambda bench: over_all(bench, largest),
@@ -42,6 +54,7 @@ REFERENCES: dict[str, Callable[[Bench], Grid]] = {
     "layer_scale": layer_scale,
     "prelu": prelu,
     "softmax": softmax_along,
+    "log_softmax": log_softmax_along,
     "add": lambda bench: movement.broadcast(bench, add_up),
     "sub": lambda bench: movement.broadcast(bench, lambda terms: terms[0] - terms[1]),
     "mul": lambda bench: movement.broadcast(bench, multiply),

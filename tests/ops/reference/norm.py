@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ..counting import Bench, Grid, Number, add_up, build, of_dim, on_axes
+from ..counting import Bench, Grid, Number, add_up, build, largest, of_dim, on_axes
 from .products import softmax
 
 Rows = Iterable[npt.NDArray[np.intp]]
@@ -29,6 +29,17 @@ def row_by_row(x: Grid, rows: Rows, change: Callable[[list[Number]], list[Number
 def softmax_along(bench: Bench) -> Grid:
     x = bench.inputs[0]
     return row_by_row(x, rows_along(x, [of_dim(bench.op.dim, x)]), softmax)
+
+
+def log_softmax_along(bench: Bench) -> Grid:
+    def log_shares(row: list[Number]) -> list[Number]:
+        top = largest(row)
+        below = [value - top for value in row]
+        whole = add_up([value.through(math.exp) for value in below]).through(math.log)
+        return [value - whole for value in below]
+
+    x = bench.inputs[0]
+    return row_by_row(x, rows_along(x, [of_dim(bench.op.dim, x)]), log_shares)
 
 
 def standardise(values: list[Number], eps: float) -> list[Number]:

@@ -35,16 +35,33 @@ def partial(function: Callable[[float], float]) -> Callable[[float], float]:
 
 
 def power(op: Any, x: Number) -> Number:
-    """Whole powers from their binary digits, least first: what has been squared so far goes in where there is a 1."""
     if isinstance(op.exponent, float):
         return x.through(partial(lambda value: math.pow(value, op.exponent)))
-    factors, square, rest = [], x, abs(op.exponent)
-    while rest:
-        factors += [square] if rest % 2 else []
-        rest //= 2
-        square = square * square if rest else square
-    result = multiply(factors)
+    result = whole_power(x, abs(op.exponent))
     return 1.0 / result if op.exponent < 0 else result
+
+
+def whole_power(x: Number, exponent: int) -> Number:
+    """From its binary digits, least first: what has been squared so far goes in where there is a 1."""
+    factors, square = [], x
+    while exponent:
+        factors += [square] if exponent % 2 else []
+        exponent //= 2
+        square = square * square if exponent else square
+    return multiply(factors)
+
+
+def elu(x: Number, alpha: float, stretch: Callable[[Number], Number] = lambda x: x) -> Number:
+    return x.if_positive((stretch(x).through(math.exp) - 1.0) * alpha)
+
+
+def softplus(op: Any, x: Number) -> Number:
+    scaled = x * op.beta
+    return x.if_above(scaled, op.threshold, (scaled.through(math.exp) + 1.0).through(math.log) / op.beta)
+
+
+def mish(x: Number) -> Number:
+    return x * (x.through(math.exp) + 1.0).through(math.log).through(math.tanh)
 
 
 UNITWISE: dict[str, Callable[[Any, Number], Number]] = {
@@ -58,6 +75,13 @@ UNITWISE: dict[str, Callable[[Any, Number], Number]] = {
     "hardsigmoid": lambda op, x: hardsigmoid(x),
     "hardswish": lambda op, x: x * hardsigmoid(x),
     "hardtanh": lambda op, x: x.larger(op.min_val).smaller(op.max_val),
+    "threshold": lambda op, x: x.if_above(x, op.threshold, Number(op.value, 0, x.tally)),
+    "elu": lambda op, x: elu(x, op.alpha),
+    "selu": lambda op, x: elu(x, 1.6732632423543772848170429916717) * 1.0507009873554804934193349852946,
+    "celu": lambda op, x: elu(x, op.alpha, lambda x: x / op.alpha),
+    "softplus": softplus,
+    "softsign": lambda op, x: x / ((x if x.value > 0 else -x) + 1.0),
+    "mish": lambda op, x: mish(x),
     "exp": lambda op, x: x.through(math.exp),
     "log": lambda op, x: x.through(partial(math.log)),
     "sqrt": lambda op, x: x.through(partial(math.sqrt)),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from ..counting import Bench, Grid, Number, add_up, build, indices, largest, on_axes, on_sides
+from .unitwise import whole_power
 
 Join = Callable[[list[Number]], Number]
 
@@ -127,6 +128,17 @@ def avgpool(bench: Bench) -> Grid:
         return add_up(read(x, (place[0], *at), bench.zero) for at in places) / float(len(among))
 
     return build((x.shape[0], *map(len, windows)), unit)
+
+
+def lp_pool(bench: Bench) -> Grid:
+    """A sum below zero has no root."""
+    p = bench.op.norm_type
+
+    def norm(numbers: list[Number]) -> Number:
+        summed = add_up([whole_power(number, p) for number in numbers])
+        return summed if p == 1 else summed.through(lambda value: value ** (1 / p) if value >= 0 else math.nan)
+
+    return joined(bench, windows_of(bench, bench.op.ceil_mode), norm)
 
 
 def bins(n: int, count: int) -> list[range]:
