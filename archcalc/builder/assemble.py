@@ -210,7 +210,7 @@ class _Expansion:
         if isinstance(value, (str, int)) and not isinstance(value, bool) and is_layer_name(str(value)):
             return str(value)
         if value is not FAILED:
-            hint = "letters, digits, _, - and /, no dots"
+            hint = "letters, digits, _, -, /, : and dots"
             self.problems.append(Problem(f"{shown(value)} is not a name for a layer", tree.span, hint))
         return ""
 

@@ -5,6 +5,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from archcalc.errors import Problem, Span, did_you_mean, printable
+from archcalc.spec.schema import MAX_NAME
 
 INPUT = "input"
 MAX_PATH = 1000
@@ -44,12 +45,14 @@ class Scope:
         self.last: Cursor = entry
         self.path = ""
         self.named: dict[str, Member] = {}
+        self.dotted = False
 
     def add(self, member: Member, span: Span | None) -> Problem | None:
         """Take a member in; a problem if its name is taken here."""
         self.members.append(member)
         if not member.name:
             return None
+        self.dotted = self.dotted or "." in member.name
         if member.name in self.spans or member.name == INPUT:
             first = self.spans.get(member.name)
             details = (f"first at line {first.line}",) if first else ()
@@ -78,14 +81,30 @@ class Scope:
 
     def find(self, name: str) -> Cursor | None:
         """The layer that a name means here: in this scope, else in the ones around it; a scope means its last layer."""
-        first, *rest = name.split(".")
         scope: Scope | None = self
         while scope is not None:
-            if first == INPUT and not rest:
+            if name == INPUT:
                 return scope.entry
-            if first in scope.named:
-                return _inside(scope.named[first], rest)
+            found = scope.below(name)
+            if found is not None:
+                return found.position if found.scope is None else found.scope.last
             scope = scope.parent
+        return None
+
+    def below(self, name: str) -> Member | None:
+        """The member of this scope, or of those in it, that a name with dots between the scopes means.
+
+        Names that hold dots themselves leave several ways to part one; no scope is looked into twice.
+        """
+        if name in self.named:
+            return self.named[name]
+        end = name.find(".")
+        while 0 < end <= MAX_NAME:
+            member = self.named.get(name[:end])
+            found = member.scope.below(name[end + 1 :]) if member is not None and member.scope is not None else None
+            if found is not None or not self.dotted:
+                return found
+            end = name.find(".", end + 1)
         return None
 
     def visible(self) -> list[str]:
@@ -101,17 +120,13 @@ def _numbered(member: Member, count: int) -> str:
     """The count-th name from a word: relu, relu2; relu6, relu6_2; of turns of a repeat 0, 1 or stage0, stage1."""
     if member.numbered:
         return f"{member.word}{count}"
-    parting = "_" if member.word[-1:].isdigit() else ""
-    return member.word if count < 2 else f"{member.word}{parting}{count}"
+    return numbered_name(member.word, count)
 
 
-def _inside(member: Member, rest: list[str]) -> Cursor | None:
-    for name in rest:
-        found = None if member.scope is None else member.scope.named.get(name)
-        if found is None:
-            return None
-        member = found
-    return member.position if member.scope is None else member.scope.last
+def numbered_name(word: str, count: int) -> str:
+    """What the count-th layer of a word is called that has no name of its own."""
+    parting = "_" if word[-1:].isdigit() else ""
+    return word if count < 2 else f"{word}{parting}{count}"
 
 
 def unknown_name(reference: Reference) -> Problem:

@@ -43,7 +43,20 @@ class _Resolver:
             call = draft.call
             span, spans = (None, {}) if call is None else (call.span, call.spans)
             nodes.append(Node(name, draft.op, inputs, span, spans, shares))
+        self._check_names(nodes)
         return nodes
+
+    def _check_names(self, nodes: list[Node]) -> None:
+        """Within a scope names are told apart when they are given; one with a dot may be that of a layer in another."""
+        if not any(draft.scope.dotted for draft in self.drafts):
+            return
+        first: dict[str, Node] = {}
+        for node, draft in zip(nodes, self.drafts, strict=True):
+            other = first.setdefault(node.name, node)
+            if other is not node:
+                details = (f"first at line {other.span.line}",) if other.span else ()
+                span = draft.call.name.span if draft.call and draft.call.name else node.span
+                self.problems.append(Problem(f"the name '{printable(node.name, 60)}' is taken", span, "", details))
 
     def _resolve(self, cursor: Cursor, position: int) -> int:
         """The position that a cursor means; 0, with the problem noted, where it means nothing before `position`."""

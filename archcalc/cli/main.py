@@ -32,6 +32,7 @@ COMMANDS = {
     "expected": ("archcalc.cli.training", "expected", "What training costs where branches are dropped."),
     "split": ("archcalc.cli.training", "split", "What each of several devices holds and is sent."),
     "check": ("archcalc.cli.check", "check", "Is this spec valid? All problems at once."),
+    "import": ("archcalc.cli.importing", "import_network", "A network written out as a spec, repeats found."),
     "schema": ("archcalc.cli.schema", "schema", "JSON Schema of specs, for editors."),
     "completion": ("archcalc.cli.schema", "completion", "Shell completion for bash, zsh or fish."),
 }

@@ -59,7 +59,8 @@ TRAINING = "training"
 MAX_VARIABLES = 1000
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_/ -]*\Z")
+_NAME = re.compile(r"[A-Za-z0-9_/][A-Za-z0-9_/.: -]*(?<! )\Z")
+MAX_NAME = 200
 
 
 def read_text(source: Source, tree: Tree) -> tuple[Text, Problems]:
@@ -146,8 +147,8 @@ def _identifier(name: str, span: Span, what: str) -> Iterator[Problem]:
 
 
 def is_layer_name(name: str) -> bool:
-    """Whether a layer may be called so: no dot (that parts scopes), nothing a terminal or a table would trip over."""
-    return len(name) <= 100 and _NAME.match(name) is not None
+    """Whether a layer may be called so: nothing that a terminal or a table would trip over."""
+    return len(name) <= MAX_NAME and _NAME.match(name) is not None
 
 
 def _variables(text: Text, base: Spec | None, problems: Problems) -> tuple[dict[str, Tree], dict[str, Span]]:

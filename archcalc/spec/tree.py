@@ -47,6 +47,11 @@ class Mapping(Struct, frozen=True):
 Tree: TypeAlias = Scalar | Sequence | Mapping
 
 
+def is_number(text: str) -> bool:
+    """Whether a scalar without quotes is read as a number."""
+    return _INTEGER.match(text) is not None or _FLOAT.match(text) is not None
+
+
 def plain(tree: Tree) -> object:
     """The values alone: lists, dicts and scalars. Depth is bounded by `MAX_DEPTH`."""
     if isinstance(tree, Scalar):

@@ -1,0 +1,95 @@
+"""Parts of a place → lines: forms with the values that fill them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from archcalc.errors import Problem, UsageError, printable
+from archcalc.formats.spec_text.forms import Call, Forms, Layer, Line, Text, parted
+from archcalc.formats.spec_text.parts import Part, parts_of
+from archcalc.formats.spec_text.places import Place, reference, unnamed
+from archcalc.formats.spec_text.runs import collapse
+from archcalc.graph import Node
+
+Called = Mapping[str, tuple[int, tuple[Any, ...]]]
+"""By the path of a place the block that writes it, and the values of that block's arguments."""
+
+
+class UnsayableError(UsageError):
+    """A layer that reads another which no name reaches from where it stands."""
+
+
+def lines_of(place: Place, nodes: tuple[Node, ...], forms: Forms, called: Called) -> list[Line]:
+    """The lines of a place, those of branches with their repeats as loops (`collapse`)."""
+    maker = _Maker(place, nodes, forms, called, frozenset(unnamed(place, nodes)))
+    return maker.lines(parts_of(place, nodes), place.entry)
+
+
+class _Maker(Struct, frozen=True):
+    place: Place
+    nodes: tuple[Node, ...]
+    forms: Forms
+    called: Called
+    unnamed: frozenset[int]
+
+    def lines(self, parts: Sequence[Part], flow: int) -> list[Line]:
+        """The lines of parts, `flow` being the node that flows into the first."""
+        lines = []
+        for part in parts:
+            lines.append(self._call(part, flow) if part.place is not None else self._layer(part, flow))
+            flow = part.last
+        return lines
+
+    def _call(self, part: Part, flow: int) -> Line:
+        assert part.place is not None  # noqa: S101
+        name, values = parted(self.place.local(part.place.path))
+        inputs: Text | None = None
+        if part.wants is not None and part.wants != flow:
+            inputs, more = self._reference(part.wants)
+            values += more
+        block, arguments = self.called[part.place.path]
+        return Line(self.forms.number(Call(block, name, inputs)), values + arguments, part.last)
+
+    def _layer(self, part: Part, flow: int) -> Line:
+        node = self.nodes[part.position]
+        name: Text | None = None
+        values: tuple[Any, ...] = ()
+        if part.position not in self.unnamed:
+            name, values = parted(self.place.local(node.name))
+        values += tuple(getattr(node.op, argument) for argument in self.forms.arguments_of(type(node.op)))
+        inputs: list[Text] | None = None
+        if part.wants != flow and node.op.arity != 0:
+            inputs = []
+            for source in node.inputs:
+                text, more = self._reference(source)
+                inputs.append(text)
+                values += more
+        shares: Text | None = None
+        if node.shares is not None:
+            shares, more = self._reference(node.shares, shared=True)
+            values += more
+        branches: list[tuple[int, ...]] | None = None
+        if part.branches is not None:
+            assert part.wants == flow  # noqa: S101 - branches are taken from what flows
+            branches = []
+            for branch in part.branches:
+                (lines,) = collapse([self.lines(branch, flow)], self.forms, eager=False)
+                branches.append(tuple(line.form for line in lines))
+                values += tuple(value for line in lines for value in line.values)
+        form = Layer(
+            type(node.op),
+            name,
+            None if inputs is None else tuple(inputs),
+            shares,
+            None if branches is None else tuple(branches),
+        )
+        return Line(self.forms.number(form), values, part.last)
+
+    def _reference(self, target: int, shared: bool = False) -> tuple[Text, tuple[int, ...]]:
+        """How this place calls a node. Raises UnsayableError."""
+        text = reference(self.place, target, self.nodes, entry=not shared)
+        if text is None:
+            name = printable(self.nodes[target].name, 60)
+            raise UnsayableError(Problem(f"'{name}' cannot be named within '{printable(self.place.path, 60)}'"))
+        return parted(text)
