@@ -9,7 +9,7 @@ from hypothesis import given
 
 from archcalc.network import load
 
-from .helpers import build, messages, names, reads
+from .helpers import bounded, build, marked, messages, names, reads, refused, spec
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
@@ -28,7 +28,11 @@ def test_given_names_are_kept() -> None:
     assert names(build(layers)) == ["relu3", "relu", "relu4", "relu2"]
 
 
-@pytest.mark.parametrize("name", ["a", "1x1", "3x3_reduce", "conv/1", "a b", "7", "x-y", "A", "_"])
+PLAIN = ["a", "1x1", "3x3_reduce", "conv/1", "a b", "7", "x-y", "A", "_"]
+DOTTED = ["a.b", "layer1.0.conv1", "/a/Conv", "a:0", "a..b", "a."]
+
+
+@pytest.mark.parametrize("name", [*PLAIN, *DOTTED])
 def test_what_names_may_be(name: str) -> None:
     assert names(build(f"- relu: {{name: {name}}}\n- tanh: {{inputs: {name}}}\n")) == [name, "tanh"]
 
@@ -139,6 +143,53 @@ def test_dotted_names_reach_into_scopes() -> None:
     """
     expected = ["b.relu", "b.tanh", "stage0.inner.relu", "stage0.inner.tanh", "stage1.inner.tanh"]
     assert reads(build(layers, TWO))["add"] == expected
+
+
+def test_names_that_hold_dots() -> None:
+    """They are looked up whole, before any part of them is taken for a scope, also within a scope."""
+    before = "blocks:\n  b:\n    layers: [relu: {name: x.y}, tanh, gelu: {inputs: x.y}, silu: {name: z}]\n"
+    layers = """
+    - relu: {name: a}
+    - relu: {name: a.b}
+    - b: {name: c}
+    - b: {name: c.d}
+    - add: {inputs: [a, a.b, c.x.y, c, c.d.x.y, c.d, c.d.tanh]}
+    - b: {name: e, inputs: a.b}
+    """
+    found = reads(build(layers, before))
+    assert found["add"] == ["a", "a.b", "c.x.y", "c.z", "c.d.x.y", "c.d.z", "c.d.tanh"]
+    assert (found["c.gelu"], found["c.d.gelu"], found["e.x.y"]) == (["c.x.y"], ["c.d.x.y"], ["a.b"])
+
+
+def test_a_name_with_dots_is_taken_where_a_scope_makes_it() -> None:
+    """However two layers come to one name: the second is told, and where the first is."""
+    (problem,) = refused(spec("- two: {name: a}\n- tanh: {name: a.relu}\n", TWO))
+    assert (problem.message, marked(problem)) == ("the name 'a.relu' is taken", "a.relu")
+    assert "first at line 6" in problem.details[0]
+    assert messages("- tanh: {name: a.relu}\n- two: {name: a}\n", TWO) == ["the name 'a.relu' is taken"]
+    both = "- two: {name: a.b}\n- c: {name: a}\n"
+    assert messages(both, TWO + "  c:\n    layers: [two: {name: b}]\n") == [
+        "the name 'a.b.relu' is taken",
+        "the name 'a.b.tanh' is taken",
+    ]
+
+
+def test_scopes_that_share_a_beginning_with_names() -> None:
+    """Where one way to part a name leads nowhere another is tried, and then the scopes around."""
+    before = "blocks:\n  b:\n    layers: [relu, two: {name: c.d}, gelu: {inputs: a.e}]\n" + TWO.removeprefix(
+        "blocks:\n"
+    )
+    layers = "- silu: {name: a.e}\n- b: {name: a}\n- two: {name: a.c}\n- add: {inputs: [a.c.d, a.c.relu, a.c]}\n"
+    found = reads(build(layers, before))
+    assert found["add"] == ["a.c.d.tanh", "a.c.relu", "a.c.tanh"]
+    assert found["a.gelu"] == ["a.e"]
+
+
+def test_a_name_with_very_many_dots_is_looked_up_in_no_time() -> None:
+    deep = ".".join(["a"] * 200_000)
+    with bounded():
+        assert messages(f"- relu: {{name: a.a}}\n- relu: {{inputs: {deep}}}\n")[0].startswith("there is no layer 'a.a")
+        assert messages(f"- relu: {{name: {deep}}}\n")
 
 
 def test_names_are_looked_up_outwards() -> None:

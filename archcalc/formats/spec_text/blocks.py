@@ -28,6 +28,8 @@ PLURAL = {
     "k": "kernels",
     "n": "numbers",
 }
+SMALL = 8
+"""Up to here equal numbers may mean different things."""
 HELD = {*RESERVED, *INDICES, *FUNCTIONS, TRAINING, "input", "args", "classes", "layers", "required"}
 """Words that no argument or variable is called by."""
 
@@ -126,6 +128,8 @@ class _Arguments:
         for number, other in enumerate(self.columns):
             theirs = self.holes[number]
             related = theirs.wide and hole.wide
+            if not related and _is_wide(column) and column == other:
+                return Expr(formula=f"\0{number}\0")
             if theirs.label != hole.label and not related:
                 half = hole.label == "padding" and theirs.label == "kernel_size" and theirs.owner == hole.owner
                 pairs = zip(column, other, strict=True)
@@ -182,6 +186,11 @@ def _of_width(title: str) -> str:
 
 def _hashed(value: Any) -> tuple[str, Any]:
     return type(value).__name__, value
+
+
+def _is_wide(column: list[Any]) -> bool:
+    """Whether values are hardly equal to others by chance: sizes, and not kernels or strides."""
+    return all(type(value) is int and value > SMALL for value in column)
 
 
 def _is_half(value: Any, base: Any) -> bool:

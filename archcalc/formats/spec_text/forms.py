@@ -100,7 +100,7 @@ class Forms:
         self.all: list[Form] = []
         self.numbers: dict[Form, int] = {}
         self.lines: list[int] = []
-        self.arguments: dict[type[Op], tuple[str, ...]] = {}
+        self.arguments: dict[type[Op], dict[str, Any]] = {}
         self.blocks: list[tuple[Argument, ...]] = []
         self.depths: list[int] = []
 
@@ -122,9 +122,10 @@ class Forms:
             for branch in form.branches or ():
                 yield from branch
 
-    def arguments_of(self, op: type[Op]) -> tuple[str, ...]:
+    def arguments_of(self, op: type[Op]) -> dict[str, Any]:
+        """The arguments of an operator with the values they have by themselves."""
         if op not in self.arguments:
-            self.arguments[op] = tuple(field.name for field in msgspec.structs.fields(op))
+            self.arguments[op] = {field.name: field.default for field in msgspec.structs.fields(op)}
         return self.arguments[op]
 
     def index(self, number: int) -> str:

@@ -5,7 +5,6 @@ from typing import Any
 
 from msgspec import Struct
 
-from archcalc.errors import Problem, UsageError, printable
 from archcalc.formats.spec_text.forms import Call, Forms, Layer, Line, Text, parted
 from archcalc.formats.spec_text.parts import Part, parts_of
 from archcalc.formats.spec_text.places import Place, reference, unnamed
@@ -16,14 +15,18 @@ Called = Mapping[str, tuple[int, tuple[Any, ...]]]
 """By the path of a place the block that writes it, and the values of that block's arguments."""
 
 
-class UnsayableError(UsageError):
-    """A layer that reads another which no name reaches from where it stands."""
+class UnsayableError(Exception):
+    """In these `places` a layer reads another which no name reaches from there; nobody sees it."""
+
+    def __init__(self, places: set[str]) -> None:
+        super().__init__(*places)
+        self.places = places
 
 
-def lines_of(place: Place, nodes: tuple[Node, ...], forms: Forms, called: Called) -> list[Line]:
-    """The lines of a place, those of branches with their repeats as loops (`collapse`)."""
+def lines_of(place: Place, nodes: tuple[Node, ...], forms: Forms, called: Called, flat: bool) -> list[Line]:
+    """The lines of a place, those of branches with their repeats as loops; `flat` finds no branches."""
     maker = _Maker(place, nodes, forms, called, frozenset(unnamed(place, nodes)))
-    return maker.lines(parts_of(place, nodes), place.entry)
+    return maker.lines(parts_of(place, nodes, flat), place.entry)
 
 
 class _Maker(Struct, frozen=True):
@@ -90,6 +93,5 @@ class _Maker(Struct, frozen=True):
         """How this place calls a node. Raises UnsayableError."""
         text = reference(self.place, target, self.nodes, entry=not shared)
         if text is None:
-            name = printable(self.nodes[target].name, 60)
-            raise UnsayableError(Problem(f"'{name}' cannot be named within '{printable(self.place.path, 60)}'"))
+            raise UnsayableError({self.place.path})
         return parted(text)

@@ -24,8 +24,8 @@ class Part(Struct, frozen=True):
     depth: int = 0
 
 
-def parts_of(place: Place, nodes: tuple[Node, ...]) -> list[Part]:
-    """The parts of a place in order."""
+def parts_of(place: Place, nodes: tuple[Node, ...], flat: bool) -> list[Part]:
+    """The parts of a place in order; without branches if `flat`."""
     parts: list[Part] = []
     ends = {place.entry: -1}
     for item in place.items:
@@ -35,7 +35,7 @@ def parts_of(place: Place, nodes: tuple[Node, ...]) -> list[Part]:
             node = nodes[item]
             flows = len(node.inputs) == 1 and node.op.arity != 0
             part = Part(item, item, node.inputs[0] if flows else None, item)
-            if _joins(node):
+            if not flat and _joins(node):
                 part = _joined(part, node, parts, ends) or part
         ends[part.last] = len(parts)
         parts.append(part)

@@ -10,8 +10,8 @@ from msgspec import Struct
 from archcalc.errors import ArchcalcError, Problem, UsageError, enumerate_words, printable
 from archcalc.formats.spec_text.blocks import Block, Tables, block_of
 from archcalc.formats.spec_text.fit import Expr
-from archcalc.formats.spec_text.forms import Call, Forms, Layer, Loop
-from archcalc.formats.spec_text.lines import UnsayableError, lines_of
+from archcalc.formats.spec_text.forms import Call, Forms, Layer, Line, Loop
+from archcalc.formats.spec_text.lines import Called, UnsayableError, lines_of
 from archcalc.formats.spec_text.naming import block_name
 from archcalc.formats.spec_text.places import Place, places_of
 from archcalc.formats.spec_text.runs import collapse, unrolled
@@ -23,7 +23,7 @@ from archcalc.ops.linear import Linear
 from archcalc.ops.source import Input
 from archcalc.spec.schema import REQUIRED, VERSION, is_layer_name
 
-PASSES = 4
+PASSES = 12
 """How often scopes that are not worth a block are given up, which may make others so."""
 CLASSES = "classes"
 _BEHIND_CLASSES = ("softmax", "log_softmax", "dropout", "identity")
@@ -41,17 +41,27 @@ def to_spec(network: InferredGraph, title: str = "", flat: bool = False) -> str:
     """
     graph = network.graph
     _check(graph)
-    for attempt in (True, False) if flat else (False, True):
-        try:
-            text = _text(graph, title, attempt)
-        except UnsayableError:
-            continue
-        if _difference(graph, text) is None:
+    if not flat:
+        text = structured(graph, title)
+        if text is not None and difference(graph, text) is None:
             return text
-        if attempt:
-            break
-    difference = _difference(graph, _text(graph, title, True))
-    raise AssertionError(f"a spec that reads back as another network: {difference}")
+    text = _document(graph, title, _plan(graph.nodes, True, False, ()))
+    found = difference(graph, text)
+    if found is not None:
+        raise AssertionError(f"a spec that reads back as another network: {found}")
+    return text
+
+
+def structured(graph: Graph, title: str = "") -> str | None:
+    """The text with its structure, not yet held against the graph; None where the names allow none.
+
+    Of one that takes loops where they are plainly worth it and an eager one it is the eager if that is shorter.
+    """
+    try:
+        plain, eager = (_document(graph, title, _with_classes(_settled(graph.nodes, mood))) for mood in (False, True))
+    except UnsayableError:
+        return None
+    return eager if eager.count("\n") < EAGER * plain.count("\n") else plain
 
 
 def _check(graph: Graph) -> None:
@@ -67,7 +77,7 @@ def _check(graph: Graph) -> None:
         raise UsageError(Problem(f"layers of a spec cannot be called {names}{more}", None, hint))
 
 
-def _difference(graph: Graph, text: str) -> str | None:
+def difference(graph: Graph, text: str) -> str | None:
     """Where the network of a text is not the graph; None if it is."""
     try:
         found = loads(text).graph.graph.nodes
@@ -96,19 +106,17 @@ class _Plan(Struct, frozen=True):
     variables: dict[str, Any] = {}
 
 
-def _text(graph: Graph, title: str, flat: bool) -> str:
-    """The text; of one that takes loops where they are plainly worth it and an eager one the eager if much shorter."""
-    plain = _document(graph, title, flat, _settled(graph.nodes, flat, False))
-    if flat:
-        return plain
-    eager = _document(graph, title, flat, _settled(graph.nodes, flat, True))
-    return eager if eager.count("\n") < EAGER * plain.count("\n") else plain
-
-
-def _settled(nodes: tuple[Node, ...], flat: bool, eager: bool) -> _Plan:
+def _settled(nodes: tuple[Node, ...], eager: bool) -> _Plan:
+    """The plan without the blocks that are not worth theirs, and those in which not all can be named that is read."""
     dissolved: set[str] = set()
-    for _ in range(PASSES):
-        plan = _plan(nodes, flat, eager, dissolved)
+    for attempt in range(PASSES):
+        try:
+            plan = _plan(nodes, False, eager, dissolved)
+        except UnsayableError as error:
+            if attempt == PASSES - 1:
+                raise
+            dissolved |= error.places
+            continue
         idle = {path for number in _idle(plan) for path in plan.places[number]}
         if not idle:
             break
@@ -122,7 +130,7 @@ def _plan(nodes: tuple[Node, ...], flat: bool, eager: bool, dissolved: Collectio
     plan = _Plan(forms, [], [], [], tables)
     called: dict[str, tuple[int, tuple[Any, ...]]] = {}
     for level in _levels(places):
-        written = [lines_of(place, nodes, forms, called) for place in level]
+        written = _lines(level, nodes, forms, called, flat)
         if not flat:
             written = collapse(written, forms, eager)
         alike: dict[tuple[int, ...], list[int]] = defaultdict(list)
@@ -138,6 +146,21 @@ def _plan(nodes: tuple[Node, ...], flat: bool, eager: bool, dissolved: Collectio
             plan.blocks.append(block)
             plan.places.append(paths)
     return plan
+
+
+def _lines(
+    level: Sequence[Place], nodes: tuple[Node, ...], forms: Forms, called: Called, flat: bool
+) -> list[list[Line]]:
+    """The lines of several places. Raises UnsayableError with all in which a layer cannot be named."""
+    written, unsayable = [], set()
+    for place in level:
+        try:
+            written.append(lines_of(place, nodes, forms, called, flat))
+        except UnsayableError as error:
+            unsayable |= error.places
+    if unsayable:
+        raise UnsayableError(unsayable)
+    return written
 
 
 def _with_classes(plan: _Plan) -> _Plan:
@@ -194,15 +217,14 @@ def _idle(plan: _Plan) -> Iterator[int]:
             yield number
 
 
-def _document(graph: Graph, title: str, flat: bool, plan: _Plan) -> str:
-    plan = plan if flat else _with_classes(plan)
+def _document(graph: Graph, title: str, plan: _Plan) -> str:
     sites = _sites(plan)
     bare = {number: name for number, name in enumerate(plan.names) if sites[number] == 1}
     writer = Writer(plan.forms, plan.blocks, plan.names, bare)
     name = printable(graph.name).strip() or "network"
-    lines = [f"archcalc: {VERSION}", f"name: {quoted(name)}"]
+    lines = [f"archcalc: {VERSION}", f"name: {quoted(name, number=False)}"]
     if title and title != name:
-        lines.append(f"title: {quoted(printable(title))}")
+        lines.append(f"title: {quoted(printable(title), number=False)}")
     lines.append(f"input: {plain_value(graph.nodes[0].op.shape)}")  # type: ignore[attr-defined]
     variables = {**plan.tables.lists, **plan.variables}
     if variables:

@@ -4,9 +4,9 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from textwrap import wrap
 from typing import Any
 
-import msgspec
 from msgspec import NODEFAULT, Struct
 
 from archcalc.errors import Problem, UsageError
@@ -44,10 +44,10 @@ class Writer(Struct, frozen=True):
     def _layer(self, form: Layer, holes: Iterator[Expr], indent: int) -> list[str]:
         name = [] if form.name is None else [("name", _name(form.name, holes))]
         arguments = []
-        for field in msgspec.structs.fields(form.op):
+        for argument, default in self.forms.arguments_of(form.op).items():
             value = next(holes)
-            if value.formula or field.default is NODEFAULT or not same(value.value, field.default):
-                arguments.append((field.name, value))
+            if value.formula or default is NODEFAULT or not same(value.value, default):
+                arguments.append((argument, value))
         words: list[tuple[str, Any]] = name + arguments
         if form.inputs is not None:
             words.append(("inputs", [_name(text, holes) for text in form.inputs]))
@@ -60,7 +60,7 @@ class Writer(Struct, frozen=True):
             inner = [line for number in branch for line in self._lines(number, holes, indent + 6)]
             dash = " " * (indent + 4) + "- "
             lines += [dash + inner[0][indent + 6 :], *inner[1:]] if inner else [f"{dash}[]"]
-        return lines + [f"{' ' * (indent + 2)}{key}: {_yaml(value, False)}" for key, value in words]
+        return lines + _on_lines(words, indent + 2)
 
     def _call(self, form: Call, holes: Iterator[Expr], indent: int) -> list[str]:
         name = _name(form.name, holes)
@@ -111,7 +111,21 @@ def _entry(keyword: str, words: Iterable[tuple[str, Any]], indent: int) -> list[
     line = f"{dash}{keyword}: {{{', '.join(f'{key}: {value}' for key, value in said)}}}"
     if len(line) <= WIDTH:
         return [line]
-    return [f"{dash}{keyword}:", *(f"{' ' * (indent + 4)}{key}: {_yaml(value, False)}" for key, value in words)]
+    return [f"{dash}{keyword}:", *_on_lines(words, indent + 4)]
+
+
+def _on_lines(words: Iterable[tuple[str, Any]], indent: int) -> list[str]:
+    """One word a line, lists that are too long for it broken between their values."""
+    lines = []
+    for key, value in words:
+        text = f"{' ' * indent}{key}: {_yaml(value, False)}"
+        if len(text) > WIDTH and text.endswith("]"):
+            lines += wrap(
+                text, WIDTH, subsequent_indent=" " * (indent + 2), break_long_words=False, break_on_hyphens=False
+            )
+        else:
+            lines.append(text)
+    return lines
 
 
 def _yaml(value: Any, braces: bool = True) -> str:
@@ -129,11 +143,9 @@ def _yaml(value: Any, braces: bool = True) -> str:
 
 def mapping(key: str, words: Iterable[tuple[str, Any]], indent: int) -> list[str]:
     """A mapping of plain values: in braces where it fits a line, else one a line."""
-    said = [f"{name}: {_yaml(value)}" for name, value in words]
-    line = f"{' ' * indent}{key}: {{{', '.join(said)}}}"
-    if len(line) <= WIDTH:
-        return [line]
-    return [f"{' ' * indent}{key}:", *(f"{' ' * (indent + 2)}{one}" for one in said)]
+    words = list(words)
+    line = f"{' ' * indent}{key}: {{{', '.join(f'{name}: {_yaml(value)}' for name, value in words)}}}"
+    return [line] if len(line) <= WIDTH else [f"{' ' * indent}{key}:", *_on_lines(words, indent + 2)]
 
 
 def plain_value(value: Any) -> str:
@@ -151,9 +163,9 @@ def _number(value: float) -> str:
     raise UsageError(Problem(f"a spec has no way to write the number {value}"))
 
 
-def quoted(text: str, braces: bool = True) -> str:
-    """A text as a YAML scalar that is read as text, or as a whole number that is written so."""
-    if re.fullmatch(r"0|[1-9][0-9]{0,15}", text):
+def quoted(text: str, braces: bool = True, number: bool = True) -> str:
+    """A text as a YAML scalar that is read as text, or (`number`) as a whole number that is written so."""
+    if number and re.fullmatch(r"0|[1-9][0-9]{0,15}", text):
         return text
     if (_IN_BRACES if braces else _ON_A_LINE).match(text) and not is_number(text) and text not in _WORDS:
         return text
