@@ -60,7 +60,7 @@ MAX_VARIABLES = 1000
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _NAME = re.compile(r"[A-Za-z0-9_/][A-Za-z0-9_/.: -]*(?<! )\Z")
-MAX_NAME = 200
+MAX_NAME = 400
 
 
 def read_text(source: Source, tree: Tree) -> tuple[Text, Problems]:

@@ -73,7 +73,7 @@ def _check(graph: Graph) -> None:
     if wrong:
         names = enumerate_words([f"'{printable(name, 40)}'" for name in wrong[:3]])
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        hint = "letters, digits, _, -, /, : and dots, at most 200"
+        hint = "letters, digits, _, -, /, : and dots, at most 400"
         raise UsageError(Problem(f"layers of a spec cannot be called {names}{more}", None, hint))
 
 
