@@ -26,6 +26,11 @@ COMMANDS = {
     "compare": ("archcalc.cli.compare", "compare", "Networks side by side."),
     "diff": ("archcalc.cli.diff", "diff", "What turns one network into another, and what each edit costs."),
     "equiv": ("archcalc.cli.equiv", "equiv", "Stacks of layers side by side: three 3x3 against one 7x7."),
+    "roofline": (
+        "archcalc.cli.roofline",
+        "roofline_of",
+        "What binds a network on a processor: bounds on time, energy.",
+    ),
     "explain": ("archcalc.cli.explain", "explain", "How every number comes about, with the values put in."),
     "verify": ("archcalc.cli.verify", "verify_networks", "Published numbers held against arithmetic."),
     "reconcile": ("archcalc.cli.reconcile", "reconcile_network", "What other tools print as MACs, and why."),
