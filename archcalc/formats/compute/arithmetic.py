@@ -6,28 +6,28 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from archcalc.formats.compute.call import Call
-from archcalc.forward.kernels import Array, movement
+from archcalc.forward.kernels import Array, function, movement
 from archcalc.forward.kernels.erf import erf
 
 Unary: TypeAlias = Callable[[Call, Array], Array]
 Binary: TypeAlias = Callable[[Call, Array, Array], Array]
 
 
-def unary(function: Callable[[Array], Any]) -> Unary:
+def unary(kernel: Callable[[Array], Any]) -> Unary:
     """A function of each element."""
 
     def computed(_: Call, x: Array) -> Array:
-        result: Array = np.asarray(function(x))
+        result: Array = np.asarray(kernel(x))
         return result
 
     return computed
 
 
-def binary(function: Callable[[Array, Array], Any]) -> Binary:
+def binary(kernel: Callable[[Array, Array], Any]) -> Binary:
     """A function of two elements."""
 
     def computed(call: Call, a: Array, b: Array) -> Array:
-        result: Array = np.asarray(function(*call.spread(a, b)))
+        result: Array = np.asarray(kernel(*call.spread(a, b)))
         return result
 
     return computed
@@ -123,13 +123,13 @@ OPERATORS: dict[str, Callable[..., Array]] = {
     "Div": div,
     "Equal": binary(np.equal),
     "Erf": unary(erf),
-    "Exp": unary(np.exp),
+    "Exp": unary(function.exp),
     "Floor": unary(np.floor),
     "Greater": binary(np.greater),
     "GreaterOrEqual": binary(np.greater_equal),
     "Less": binary(np.less),
     "LessOrEqual": binary(np.less_equal),
-    "Log": unary(np.log),
+    "Log": unary(function.log),
     "Max": largest,
     "Mean": mean,
     "Min": smallest,
@@ -139,11 +139,11 @@ OPERATORS: dict[str, Callable[..., Array]] = {
     "Not": unary(np.logical_not),
     "Or": binary(np.logical_or),
     "Pow": power,
-    "Reciprocal": unary(np.reciprocal),
+    "Reciprocal": unary(function.reciprocal),
     "Round": round_half_even,
     "Sign": unary(np.sign),
     "Sin": unary(np.sin),
-    "Sqrt": unary(np.sqrt),
+    "Sqrt": unary(function.sqrt),
     "Sub": sub,
     "Sum": total,
     "Where": where,

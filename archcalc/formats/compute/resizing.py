@@ -177,6 +177,8 @@ _ROUNDED: dict[str, Callable[[Array], Array]] = {
 def _nearest(mode: str, x: Array, axis: int, stated: _Axis, points: Array) -> Array:
     if mode not in _ROUNDED:
         raise UsageError(Problem(f"Resize rounds by {printable(str(mode), 40)}", None, ", ".join(_ROUNDED)))
+    # A point that is a whole number or a half but for the rounding of its own computation shall not be the next unit's.
+    points = np.round(points, 9)
     return x.take(np.clip(_ROUNDED[mode](points), 0, stated.n - 1).astype(np.int64), axis)
 
 
