@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from archcalc.forward.proof import prove
     from archcalc.forward.run import run
     from archcalc.network import Network, load, loads
+    from archcalc.space.sweep import sweep
 
 __version__ = "0.1.0"
 
@@ -35,6 +36,7 @@ __all__ = [
     "loads",
     "prove",
     "run",
+    "sweep",
 ]
 
 _HOMES = {
@@ -51,6 +53,7 @@ _HOMES = {
     "loads": "archcalc.network",
     "prove": "archcalc.forward.proof",
     "run": "archcalc.forward.run",
+    "sweep": "archcalc.space.sweep",
 }
 
 

@@ -81,6 +81,9 @@ class ArchcalcError(Exception):
     def __str__(self) -> str:
         return "\n".join(str(problem) for problem in self.problems)
 
+    def __reduce__(self) -> tuple[type["ArchcalcError"], tuple[tuple[Problem, ...]]]:
+        return type(self), (self.problems,)
+
 
 class Problems(list[Problem]):
     """Problems as they are found.

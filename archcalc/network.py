@@ -60,7 +60,12 @@ def read(
 
 def variant(spec: Spec, variables: Mapping[str, Tree]) -> Network:
     """The network of a spec with other values of its variables. Raises SpecError or ShapeError."""
-    return _built(spec, Problems(), Overrides(variables))
+    return changed(spec, Overrides(variables))
+
+
+def changed(spec: Spec, overrides: Overrides) -> Network:
+    """The network of a spec with everything changed that can be. Raises SpecError or ShapeError."""
+    return _built(spec, Problems(), overrides)
 
 
 def _built(spec: Spec, problems: Problems, overrides: Overrides) -> Network:

@@ -1,18 +1,21 @@
-"""One arithmetic for four kinds of number.
+"""One arithmetic for five kinds of number.
 
 Facts of operators are written once, with `+ - * //` and the helpers below, and run unchanged on
 
 - `int`: the analyses;
 - `Traced`: an int that remembers the expression it came from, so that `explain` prints the computation itself;
 - sympy expressions: closed forms;
-- numpy int64 arrays: thousands of variants at once.
+- numpy int64 arrays: thousands of sizes at once;
+- `Varying`: the numbers of many variants of a network, in a spec's expressions, checks and analyses as well
+  (`archcalc.space.many`).
 
 Nothing here imports sympy or numpy: their operators are enough. To the type checker a fact deals in `int`; the other
-three obey the same laws.
+four obey the same laws.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
 from typing import Any, Union
 
 Operand = Union[int, "Traced"]
@@ -182,6 +185,52 @@ def grouped(value: int) -> str:
     return f"{value:,}".replace("-", "−")
 
 
+class Varying:
+    """Base of numbers that stand for those of many variants at once: arithmetic on one is arithmetic on each.
+
+    A question (is it below 1? how often is this repeated?) has one answer where all variants agree. Where they do not,
+    asking raises what parts them. So there is no hash: sets and mappings of sizes are written with comparisons.
+    """
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def kind(self) -> type:
+        """int, float or bool: what it is in each variant."""
+        raise NotImplementedError
+
+    def agreed(self) -> Any:
+        """Its value where all variants have the same; parts them otherwise."""
+        raise NotImplementedError
+
+    def larger(self, other: Any) -> Any:
+        raise NotImplementedError
+
+    def smaller(self, other: Any) -> Any:
+        raise NotImplementedError
+
+    def divisor(self, other: Any) -> Any:
+        """The greatest common divisor with another number."""
+        raise NotImplementedError
+
+    def chosen(self, first: Any, second: Any) -> Any:
+        """Of a bool: `first` where it is true, `second` elsewhere. Both are numbers of one kind."""
+        raise NotImplementedError
+
+    def each(self, function: Callable[..., Any], *others: Any) -> Any:
+        """What a function of numbers gives for each variant; parts those that it fails for from the others."""
+        raise NotImplementedError
+
+    def finite(self) -> bool:
+        raise NotImplementedError
+
+
+def agreed(value: Any) -> Any:
+    """A value that decides about structure: one for all variants, which are parted where theirs differ."""
+    return value.agreed() if isinstance(value, Varying) else value
+
+
 def ceil_div(a: int, b: int) -> int:
     """⌈a / b⌉ for b > 0."""
     if isinstance(a, Traced) or isinstance(b, Traced):
@@ -191,20 +240,33 @@ def ceil_div(a: int, b: int) -> int:
 
 def maximum(a: int, b: int) -> int:
     """The larger of two numbers, without a comparison where a comparison is not defined (symbols, arrays)."""
-    if isinstance(a, Traced) or isinstance(b, Traced):
-        return _combine("max", a, b)
     if isinstance(a, int) and isinstance(b, int):
         return max(a, b)
+    if isinstance(a, Traced) or isinstance(b, Traced):
+        return _combine("max", a, b)
+    if isinstance(a, Varying) or isinstance(b, Varying):
+        found: int = a.larger(b) if isinstance(a, Varying) else b.larger(a)
+        return found
     return (a + b + abs(a - b)) // 2
 
 
 def minimum(a: int, b: int) -> int:
     """The smaller of two numbers, likewise."""
-    if isinstance(a, Traced) or isinstance(b, Traced):
-        return _combine("min", a, b)
     if isinstance(a, int) and isinstance(b, int):
         return min(a, b)
+    if isinstance(a, Traced) or isinstance(b, Traced):
+        return _combine("min", a, b)
+    if isinstance(a, Varying) or isinstance(b, Varying):
+        found: int = a.smaller(b) if isinstance(a, Varying) else b.smaller(a)
+        return found
     return (a + b - abs(a - b)) // 2
+
+
+def largest(numbers: Sequence[int]) -> int:
+    """The largest of numbers, of which there is one at least."""
+    if any(isinstance(number, Varying) for number in numbers):
+        return reduce(maximum, numbers)
+    return max(numbers)
 
 
 def product(numbers: Iterable[int]) -> int:
@@ -224,12 +286,15 @@ def total(numbers: Iterable[int]) -> int:
 
 
 def gcd(a: int, b: int) -> int:
-    """The greatest common divisor. `a` may be any of the four numbers; beside a symbol or an array, `b` is an int.
+    """The greatest common divisor. `a` may be any number; beside a symbol or an array, `b` is an int.
 
     There it is computed without a comparison: gcd(a, b) = a + b − a·b + 2·Σ_{0<k<b} ⌊k·a/b⌋ (Polezzi 1997).
     """
-    if isinstance(a, Traced) or isinstance(b, Traced):
-        return _combine("gcd", a, b)
     if isinstance(a, int) and isinstance(b, int):
         return math.gcd(a, b)
+    if isinstance(a, Traced) or isinstance(b, Traced):
+        return _combine("gcd", a, b)
+    if isinstance(a, Varying) or isinstance(b, Varying):
+        found: int = a.divisor(b) if isinstance(a, Varying) else b.divisor(a)
+        return found
     return a + b - a * b + 2 * total(k * a // b for k in range(1, b))

@@ -4,9 +4,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from archcalc.analysis.params import count_params
+from archcalc.analysis.params import Params, count_params
 from archcalc.infer import InferredGraph
-from archcalc.numbers import product
+from archcalc.numbers import largest, product
 from archcalc.ops.base import Reads, Window, Work
 from archcalc.ops.source import Input
 
@@ -38,7 +38,8 @@ class Memory(Struct, frozen=True):
     """Memory of one forward pass.
 
     `values` and `activation_bytes` are by `model`. `peak_layer` is the layer that runs when most is alive, `alive` are
-    the tensors that are, in the order they were made, its own output last.
+    the tensors that are, in the order they were made, its own output last. Of many variants at once, whose peaks lie
+    at different layers, it names none of these.
     """
 
     model: Model
@@ -53,8 +54,14 @@ class Memory(Struct, frozen=True):
     alive: tuple[Alive, ...]
 
 
-def measure_memory(network: InferredGraph, model: Model = "peak", batch: int = 1, dtype: str = "float32") -> Memory:
-    """The memory of one forward pass.
+def measure_memory(
+    network: InferredGraph,
+    model: Model = "peak",
+    batch: int = 1,
+    dtype: str = "float32",
+    params: Params | None = None,
+) -> Memory:
+    """The memory of one forward pass; `params` are those of the network, if they are counted already.
 
     weight bytes = (params + buffers) · bytes a value. Activations, each output being its values · batch · bytes a
     value:
@@ -68,24 +75,25 @@ def measure_memory(network: InferredGraph, model: Model = "peak", batch: int = 1
     """
     size = DTYPES[dtype]
     last = network.graph.last_uses()
-    params = count_params(network)
+    params = params or count_params(network)
     # What a learned parameter or a constant gives is its weights, which are counted there, or one number.
     values_of = [
         product(shape) * batch if node.inputs or isinstance(node.op, Input) else 0
         for node, shape in zip(network.nodes, network.shapes, strict=True)
     ]
     alive = _alive_bytes([values * size for values in values_of], last)
-    peak = max(range(len(alive)), key=alive.__getitem__)
+    peak_bytes = largest(alive)
+    peak = alive.index(peak_bytes) if isinstance(peak_bytes, int) else None
     layers = []
     for position, (node, values) in enumerate(zip(network.nodes, values_of, strict=True)):
         if model == "peak":
-            counted = position <= peak <= last[position]
+            counted = peak is not None and position <= peak <= last[position]
         elif model == "lecture":
             counted = not node.inputs or _owns_its_output(network.work(position), network.windows(position))
         else:
             counted = True
         layers.append(LayerMemory(node.name, values, values * size, counted, alive[position]))
-    total = sum(layer.values for layer in layers if layer.counted)
+    total = peak_bytes // size if model == "peak" else sum(layer.values for layer in layers if layer.counted)
     return Memory(
         model,
         dtype,
@@ -94,9 +102,11 @@ def measure_memory(network: InferredGraph, model: Model = "peak", batch: int = 1
         (params.params + params.buffers) * size,
         total,
         total * size,
-        alive[peak],
-        layers[peak].name,
-        tuple(Alive(layers[i].name, layers[i].bytes) for i in range(peak + 1) if last[i] >= peak),
+        peak_bytes,
+        "" if peak is None else layers[peak].name,
+        ()
+        if peak is None
+        else tuple(Alive(n.name, n.bytes) for n, end in zip(layers[: peak + 1], last, strict=False) if end >= peak),
     )
 
 

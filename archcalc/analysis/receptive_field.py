@@ -14,6 +14,7 @@ of a period.
 """
 
 from math import gcd, lcm
+from operator import index
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -60,7 +61,7 @@ class Field(Struct, frozen=True, gc=False):
             return self.step
         from fractions import Fraction
 
-        return Fraction(self.step, self.period)
+        return Fraction(index(self.step), self.period)
 
     @property
     def padding(self) -> int:
@@ -75,7 +76,7 @@ class Field(Struct, frozen=True, gc=False):
         from fractions import Fraction
 
         middles = sum(low + high for low, high in zip(self.lows, self.highs, strict=True))
-        return Fraction(middles - self.step * (self.period - 1), 2 * self.period)
+        return Fraction(index(middles - self.step * (self.period - 1)), 2 * self.period)
 
 
 class Global(Struct, frozen=True):
@@ -274,16 +275,16 @@ def _join(ways: list[Seen], merge: str, axis: int, producers: list[str]) -> tupl
         return Nothing(), None
     if len({field.axis for field in fields}) > 1:
         return Gap("axes are exchanged on one way only"), None
-    same_stride = len({field.stride for field in fields}) == 1
+    same_stride = all(field.stride == fields[0].stride for field in fields[1:])
     union: Seen = _union(fields) if same_stride else Gap(f"ways of different strides meet at {merge}")
     centres = [field.centre for field in fields]
     offset = max(centres) - min(centres)
     if same_stride and not offset:
         return union, None
-    told = dict.fromkeys(
-        Way(name, way.size, way.stride, way.padding, way.centre)
-        for way, name in zip(fields, (n for _, n in seeing), strict=True)
-    )
+    told: list[Way] = []
+    for way, name in zip(fields, (n for _, n in seeing), strict=True):
+        new = Way(name, way.size, way.stride, way.padding, way.centre)
+        told += [] if new in told else [new]
     return union, Misalignment(merge, (axis,), tuple(told), offset, same_stride)
 
 

@@ -49,7 +49,7 @@ class Analysis:
 
     @cached_property
     def memory(self) -> Memory:
-        return measure_memory(self.graph, self.model, self.batch, self.dtype)
+        return measure_memory(self.graph, self.model, self.batch, self.dtype, self.params)
 
     @cached_property
     def fields(self) -> ReceptiveFields:

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import NODEFAULT, Meta, Struct
 
 from archcalc.errors import Problem, Span
+from archcalc.numbers import Varying, agreed
 from archcalc.ops.base import Op
 from archcalc.spec.tree import shown
 
@@ -59,17 +60,41 @@ def converter(kind: Any) -> Converter:
 def _number(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return int(value)  # an expression with a division gives 32.0 for 32
-    return value if isinstance(value, int) and not isinstance(value, bool) else MISFIT
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    return _varying(value, _number, int) if isinstance(value, Varying) else MISFIT
 
 
 def _real(value: Any) -> Any:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else MISFIT
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    return _varying(value, _real, float) if isinstance(value, Varying) else MISFIT
+
+
+def _varying(value: Varying, convert: Converter, kind: type) -> Any:
+    """The numbers of many variants as one of them is converted; those that do not fit are parted from the others."""
+    if value.kind is bool:
+        return MISFIT
+    try:
+        return value if value.kind is kind else value.each(_fitting(convert))
+    except ValueError:
+        return MISFIT
+
+
+def _fitting(convert: Converter) -> Converter:
+    def fitting(value: Any) -> Any:
+        found = convert(value)
+        if found is MISFIT:
+            raise ValueError
+        return found
+
+    return fitting
 
 
 _PLAIN: dict[Any, Converter] = {
     int: _number,
     float: _real,
-    bool: lambda value: value if isinstance(value, bool) else MISFIT,
+    bool: lambda value: found if isinstance(found := agreed(value), bool) else MISFIT,
     type(None): lambda value: None if value is None else MISFIT,
 }
 

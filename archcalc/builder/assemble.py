@@ -20,6 +20,7 @@ from archcalc.builder.program import (
 from archcalc.builder.resolve import Draft, resolve
 from archcalc.errors import Problem, Problems, Span, SpecError, did_you_mean, printable
 from archcalc.graph import Graph
+from archcalc.numbers import agreed
 from archcalc.ops.activation import Identity
 from archcalc.ops.base import Op
 from archcalc.ops.source import Input
@@ -187,13 +188,13 @@ class _Expansion:
             return FAILED
 
     def _condition(self, tree: Tree, names: Names) -> bool:
-        value = self._value(tree, names)
+        value = agreed(self._value(tree, names))
         if value is not FAILED and not isinstance(value, (bool, int)):
             self.problems.append(Problem("if is true or false", tree.span, f"this is {shown(value)}"))
         return value is not FAILED and bool(value)
 
     def _times(self, tree: Tree, names: Names) -> int:
-        value = self._value(tree, names)
+        value = agreed(self._value(tree, names))
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
@@ -206,7 +207,7 @@ class _Expansion:
         """The name a layer is given; empty where it is given none."""
         if tree is None:
             return ""
-        value = self._value(tree, names)
+        value = agreed(self._value(tree, names))
         if isinstance(value, (str, int)) and not isinstance(value, bool) and is_layer_name(str(value)):
             return str(value)
         if value is not FAILED:
@@ -220,7 +221,7 @@ class _Expansion:
         self.evaluator.spend(len(items), tree.span)
         found = []
         for item in items:
-            value = self._value(item, names)
+            value = agreed(self._value(item, names))
             if isinstance(value, (str, int)) and not isinstance(value, bool):
                 found.append(Reference(str(value), scope, item.span))
             elif value is not FAILED:

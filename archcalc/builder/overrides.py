@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
-from archcalc.builder.arguments import arguments_of, decode
-from archcalc.errors import Problem, Problems, did_you_mean, printable
+from archcalc.builder.arguments import Argument, arguments_of, decode
+from archcalc.errors import Problem, Problems, Span, did_you_mean, printable
 from archcalc.graph import Graph, Node
 from archcalc.spec.tree import Tree, plain
 
@@ -26,21 +26,29 @@ def with_arguments(graph: Graph, overrides: Overrides, problems: Problems) -> Gr
         return graph
     nodes, index = list(graph.nodes), graph.index()
     for (name, argument), tree in overrides.arguments.items():
-        if name not in index:
-            hint = did_you_mean(name, index) or "vars.NAME, or LAYER.ARGUMENT"
-            problems.append(Problem(f"'{graph.name}' has no layer '{printable(name, 60)}'", tree.span, hint))
+        declared = declared_argument(graph, name, argument, tree.span, problems)
+        if declared is None:
             continue
         node = nodes[index[name]]
-        declared = arguments_of(type(node.op))
-        if argument not in declared:
-            hint = did_you_mean(argument, declared) or f"{node.op.keyword} has none"
-            message = f"{node.op.keyword} has no argument '{printable(argument, 40)}'"
-            problems.append(Problem(message, tree.span, hint))
-            continue
-        value, problem = decode(declared[argument], plain(tree), tree.span)
+        value, problem = decode(declared, plain(tree), tree.span)
         if problem:
             problems.append(problem)
             continue
         op = msgspec.structs.replace(node.op, **{argument: value})
         nodes[index[name]] = Node(node.name, op, node.inputs, node.span, node.spans, node.shares)
     return Graph(graph.name, tuple(nodes))
+
+
+def declared_argument(graph: Graph, name: str, argument: str, span: Span, problems: Problems) -> Argument | None:
+    """The argument of a layer by both names; None, with the problem noted, where there is none."""
+    index = graph.index()
+    if name not in index:
+        hint = did_you_mean(name, index) or "vars.NAME, or LAYER.ARGUMENT"
+        problems.append(Problem(f"'{graph.name}' has no layer '{printable(name, 60)}'", span, hint))
+        return None
+    op = graph.nodes[index[name]].op
+    declared = arguments_of(type(op))
+    if argument not in declared:
+        hint = did_you_mean(argument, declared) or f"{op.keyword} has none"
+        problems.append(Problem(f"{op.keyword} has no argument '{printable(argument, 40)}'", span, hint))
+    return declared.get(argument)

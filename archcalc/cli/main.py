@@ -36,6 +36,7 @@ COMMANDS = {
     "reconcile": ("archcalc.cli.reconcile", "reconcile_network", "What other tools print as MACs, and why."),
     "expected": ("archcalc.cli.training", "expected", "What training costs where branches are dropped."),
     "split": ("archcalc.cli.training", "split", "What each of several devices holds and is sent."),
+    "sweep": ("archcalc.cli.sweep", "sweep_network", "Hundreds of thousands of variants of a network at once."),
     "check": ("archcalc.cli.check", "check", "Is this spec valid? All problems at once."),
     "import": ("archcalc.cli.importing", "import_network", "A network written out as a spec, repeats found."),
     "schema": ("archcalc.cli.schema", "schema", "JSON Schema of specs, for editors."),

@@ -142,7 +142,7 @@ class ConvTranspose(Op, frozen=True):
             if any(extra >= max(s, d) for extra, s, d in steps):
                 wrong.append(Complaint("output_padding must be below the stride or the dilation", "output_padding"))
             output = self.output(inputs)
-            if min(output[1:]) < 1:
+            if any(size < 1 for size in output[1:]):
                 wrong.append(Complaint(f"padding leaves nothing of the output: {show_shape(output)}", "padding"))
         yield from wrong
 

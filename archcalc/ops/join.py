@@ -143,7 +143,8 @@ class Concat(Op, frozen=True):
         wrong = list(dim_fits(self.dim, len(inputs[0])))
         if not wrong:
             along = axis_of(self.dim, len(inputs[0]))
-            if len({(len(shape), shape[:along], shape[along + 1 :]) for shape in inputs}) > 1:
+            others = [shape[:along] + shape[along + 1 :] for shape in inputs]
+            if any(len(shape) != len(inputs[0]) for shape in inputs) or any(sizes != others[0] for sizes in others):
                 shapes = dict.fromkeys(show_shape(shape) for shape in inputs)
                 hint = "all other sizes must be equal"
                 wrong.append(Complaint(f"concat along dim {self.dim} cannot join {' and '.join(shapes)}", hint=hint))

@@ -108,11 +108,12 @@ class MultiHeadAttention(Op, frozen=True):
         if len(inputs) not in (1, 3):
             yield Complaint(f"multihead_attention takes 1 input, or query, key and value, got {len(inputs)}")
             return
-        for shape in dict.fromkeys(inputs):
+        different = [shape for position, shape in enumerate(inputs) if shape not in inputs[:position]]
+        for shape in different:
             yield from needs_rank((shape,), range(2, 3), "multihead_attention needs tokens × features")
         if self.embed_dim % self.num_heads:
             yield Complaint(f"{self.num_heads} heads do not divide {self.embed_dim} features", "num_heads")
-        for shape in dict.fromkeys(inputs):
+        for shape in different:
             if shape[-1] != self.embed_dim:
                 yield Complaint(f"embed_dim {self.embed_dim} is not the {shape[-1]} features of its input", "embed_dim")
         if inputs[-1] != inputs[-2 if len(inputs) == 3 else -1]:

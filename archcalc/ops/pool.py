@@ -59,7 +59,7 @@ class _Pool(Op, frozen=True):
                     Complaint("padding is more than half of the kernel: a window could miss the input", "padding")
                 )
             # Rounded up, even a window larger than the input has a place.
-            if not self.ceil_mode or min(self.output(inputs)) < 1:
+            if not self.ceil_mode or any(size < 1 for size in self.output(inputs)):
                 wrong += window_fits(windows, pads, inputs[0])
         yield from wrong
 

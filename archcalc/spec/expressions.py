@@ -9,18 +9,22 @@ import math
 import operator
 import warnings
 from collections.abc import Callable, Mapping
+from functools import reduce
 from typing import Any
 
 import simpleeval
 from msgspec import Struct
 
 from archcalc.errors import Problem, Span, SpecError, did_you_mean, printable
+from archcalc.numbers import Varying, agreed, maximum, minimum
 
 MAX_LENGTH = 500
 MAX_ITEMS = 10_000  # of a list, with the lists in it, or characters of a text
 MAX_STEPS = 2_000_000  # of all evaluations of a spec together
 
 Value = Any  # int, float, str, bool, None, or a list of them
+
+_NUMBERS = (int, float, Varying)
 
 FAILED: Any = type("Failed", (), {"__repr__": lambda self: "FAILED"})()
 """The value of a name whose own expression is wrong: what uses it fails without a word, for all has been said."""
@@ -37,7 +41,7 @@ def _round(number: float, digits: int = 0) -> float:
 
 
 def _sum(numbers: list[float]) -> float:
-    if not all(isinstance(number, (int, float)) for number in numbers):
+    if not all(isinstance(number, _NUMBERS) for number in numbers):
         raise TypeError("only numbers can be added up")
     return sum(numbers)
 
@@ -48,22 +52,49 @@ def _divisible(number: float, divisor: int) -> int:
     return nearest if nearest >= 0.9 * number else nearest + divisor
 
 
+def _of_each(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of numbers: of the numbers of many variants it is worked out for each."""
+
+    def computed(*numbers: Any) -> Any:
+        for number in numbers:
+            if isinstance(number, Varying):
+                return number.each(function, *numbers)
+        return function(*numbers)
+
+    return computed
+
+
+def _extreme(of_all: Callable[..., Any], of_ints: Callable[[int, int], int]) -> Callable[..., Any]:
+    """`max` or `min`, of one list or of several numbers."""
+
+    def of_two(left: Any, right: Any) -> Any:
+        kinds = [number.kind if isinstance(number, Varying) else type(number) for number in (left, right)]
+        return of_ints(left, right) if kinds == [int, int] else _of_each(of_all)(left, right)
+
+    def found(*numbers: Any) -> Any:
+        items = numbers[0] if len(numbers) == 1 and isinstance(numbers[0], (list, tuple)) else numbers
+        return reduce(of_two, items) if any(isinstance(item, Varying) for item in items) else of_all(*numbers)
+
+    return found
+
+
 FUNCTIONS = {
     "abs": abs,
-    "ceil": math.ceil,
-    "divisible": _divisible,
-    "floor": math.floor,
-    "int": int,
+    "ceil": _of_each(math.ceil),
+    "divisible": _of_each(_divisible),
+    "floor": _of_each(math.floor),
+    "int": _of_each(int),
     "len": len,
-    "log": math.log,
-    "max": max,
-    "min": min,
+    "log": _of_each(math.log),
+    "max": _extreme(max, maximum),
+    "min": _extreme(min, minimum),
     "range": _range,
-    "round": _round,
+    "round": _of_each(_round),
     "sum": _sum,
 }
 
 
+@_of_each
 def _power(base: Any, exponent: Any) -> Any:
     if abs(exponent) > 64 or abs(base) > 1_000_000:
         raise ValueError("this power is too large")
@@ -74,7 +105,7 @@ def _of_numbers(compute: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]
     """An operator that Python has for texts and lists as well, where it has no use in a spec and no bound."""
 
     def computed(left: Any, right: Any) -> Any:
-        if not isinstance(left, (int, float)) or not isinstance(right, (int, float)):
+        if not isinstance(left, _NUMBERS) or not isinstance(right, _NUMBERS):
             raise TypeError("this can be done with numbers only")
         return compute(left, right)
 
@@ -122,6 +153,19 @@ class _Engine(simpleeval.EvalWithCompoundTypes):  # type: ignore[misc]
         if self.steps > MAX_STEPS:
             raise simpleeval.IterableTooLong("")
         return super()._eval(node)
+
+    def _eval_ifexp(self, node: ast.IfExp) -> Any:
+        """One of two; for variants that disagree on which, both, if both can be worked out and are numbers alike."""
+        test = self._eval(node.test)
+        if isinstance(test, Varying) and test.kind is bool:
+            try:
+                return test.chosen(self._eval(node.body), self._eval(node.orelse))
+            except (simpleeval.InvalidExpression, ArithmeticError, TypeError, ValueError, LookupError):
+                test = test.agreed()  # what is wrong is so for some of them only
+        return self._eval(node.body if test else node.orelse)
+
+    def _eval_formattedvalue(self, node: ast.FormattedValue) -> Any:
+        return agreed(super()._eval_formattedvalue(node))
 
 
 class _Parsed(Struct, frozen=True):
@@ -195,14 +239,21 @@ class Evaluator:
             elif isinstance(part, str):
                 if len(part) > MAX_ITEMS:
                     raise ValueError("its text is too long")
-            elif isinstance(part, float):
-                if not math.isfinite(part):
-                    raise ValueError(f"it gives {part}")
-            elif isinstance(part, int):
-                if abs(part) >= 2**63:
-                    raise ValueError("it gives a number beyond 64 bits")
             elif part is not None:
-                raise ValueError("it gives nothing that a spec can use")
+                self._check_number(part)
+
+    @staticmethod
+    def _check_number(number: Any) -> None:
+        if isinstance(number, float):
+            if not math.isfinite(number):
+                raise ValueError(f"it gives {number}")
+        elif isinstance(number, int):
+            if abs(number) >= 2**63:
+                raise ValueError("it gives a number beyond 64 bits")
+        elif not isinstance(number, Varying):
+            raise ValueError("it gives nothing that a spec can use")
+        elif not number.finite() or (number.kind is int and abs(number) >= 2**63):  # type: ignore[arg-type]
+            raise ValueError("it gives a number beyond all measure")
 
     def _parse(self, expression: Expression) -> _Parsed:
         parsed = self._parsed.get(expression.text)
