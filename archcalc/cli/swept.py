@@ -12,7 +12,7 @@ from msgspec import Struct
 from archcalc.cli.options import Output
 from archcalc.cli.output import chosen_format, emit
 from archcalc.cli.progress import Bar
-from archcalc.errors import Problem, Span, UsageError, printable
+from archcalc.errors import Problem, UsageError, printable
 from archcalc.files import write_whole
 from archcalc.space.cluster import chunks_on, client_of
 from archcalc.space.encode import FORMATS, Encoding, kinds_of, packed, unpacked
@@ -50,15 +50,16 @@ def work_of(network: str, wishes: "Wishes", dask: str | None) -> Work:
     """The work that a command line, or a sweep file with it, asks for. Raises ArchcalcError."""
     request = read_request(network)
     changes: dict[str, Any] = {} if request is None else dict(request.set)
-    spans: dict[str, Span] = {} if request is None else dict(request.spans)
+    typed: set[str] = set()
     for change in wishes.set:
         target, sign, values = change.partition("=")
         if not sign or not target.strip():
             raise UsageError(Problem(f"--set {printable(change, 60)} changes nothing", None, "such as width=32:256:8"))
-        if target.strip() in changes and target.strip() not in spans:
-            raise UsageError(Problem(f"'{printable(target.strip(), 60)}' is set twice"))
-        changes[target.strip()] = values
-        spans.pop(target.strip(), None)
+        name = target.strip()
+        if name in typed:
+            raise UsageError(Problem(f"'{printable(name, 60)}' is set twice"))
+        changes[name] = values
+        typed.add(name)
     said = {} if request is None else dict(request.options)
     said |= {key: value for key, value in msgspec.structs.asdict(wishes).items() if value is not None and key != "set"}
     columns = said.get("columns", ())

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from archcalc.errors import Problem, Problems, Source, Span, SpecError, did_you_mean, printable
+from archcalc.errors import Problem, Problems, Source, SpecError, did_you_mean, printable
 from archcalc.spec import zoo
 from archcalc.spec.tree import Mapping, Scalar, Sequence, Tree, describe, plain, read_tree
 
@@ -21,7 +21,6 @@ class Request(Struct, frozen=True):
 
     network: str
     set: dict[str, Any]
-    spans: dict[str, Span]
     options: dict[str, Any]
 
 
@@ -63,8 +62,7 @@ def _request(tree: Mapping, source: Source) -> Request:
     network = str(options.pop("network"))
     if network.endswith((".yaml", ".yml")) and not source.name.startswith("<"):
         network = os.path.join(os.path.dirname(source.name), network)
-    spans = {name: value.span for name, value in changes.items()}
-    return Request(network, changes, spans, options)
+    return Request(network, changes, options)
 
 
 def _value(key: str, tree: Tree, problems: Problems) -> Any:

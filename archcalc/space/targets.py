@@ -26,6 +26,7 @@ _RANGE = re.compile(r"\s*(?P<log>log\s*:)?\s*(?P<first>[^:]*?)\s*:\s*(?P<last>[^
 _DECIMAL = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)\Z")
 _SUCH = "such as 32:256:8, 160,192,224 or log:32:256"
 _MOST_DIGITS = 18
+_LOCATED = (trees.Scalar, trees.Sequence)
 
 
 class Target(Struct, frozen=True):
@@ -46,15 +47,14 @@ class Target(Struct, frozen=True):
         return f"{self.owner}.{self.word}" if self.owner else self.word
 
 
-def targets_of(spec: Spec, changes: Mapping[str, Any], spans: Mapping[str, Span] | None = None) -> tuple[Target, ...]:
+def targets_of(spec: Spec, changes: Mapping[str, Any]) -> tuple[Target, ...]:
     """The targets of a sweep over a spec. Raises UsageError with everything that is wrong with them.
 
     A value is a text as `--set` has it, a `range`, a list of values, one value, or a tree of a file.
     """
     problems, found = Problems(), []
     for name, value in changes.items():
-        text = value if isinstance(value, str) else printable(repr(value), 60)
-        span = (spans or {}).get(name) or Span(Source(f"--set {printable(name, 60)}", text), 1, 1, max(1, len(text)))
+        span = value.span if isinstance(value, _LOCATED) else _typed(name, value)
         owner, word = _meaning(name.strip(), spec, span, problems)
         try:
             axis = _axis(value, span, word if not owner else "")
@@ -68,6 +68,12 @@ def targets_of(spec: Spec, changes: Mapping[str, Any], spans: Mapping[str, Span]
     if problems:
         raise UsageError(problems)
     return tuple(found)
+
+
+def _typed(name: str, value: Any) -> Span:
+    """The place of a value that stands in no file."""
+    text = value if isinstance(value, str) else printable(repr(value), 60)
+    return Span(Source(f"--set {printable(name, 60)}", text), 1, 1, max(1, len(text)))
 
 
 def _meaning(name: str, spec: Spec, span: Span, problems: Problems) -> tuple[str, str]:
@@ -86,7 +92,7 @@ def _meaning(name: str, spec: Spec, span: Span, problems: Problems) -> tuple[str
 
 def _axis(value: Any, span: Span, own: str) -> Axis:
     """What a target takes. Raises UsageError."""
-    if isinstance(value, (trees.Scalar, trees.Sequence)):
+    if isinstance(value, _LOCATED):
         axis = _located(value)
     else:
         axis = _written(value, span) if isinstance(value, str) else _given(value, span)
