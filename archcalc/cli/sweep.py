@@ -1,14 +1,13 @@
 """sweep: the quantities of many variants of a network, as a table or into a file that grows in chunks."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import click
 from msgspec import Struct
 
 from archcalc.analysis.memory import MODELS
-from archcalc.cli.options import FORMATS, Output, network_argument, output_options
+from archcalc.cli.options import Output, network_argument, output_options
 
 
 class Wishes(Struct, frozen=True):
@@ -64,6 +63,10 @@ def _wishes(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         packed = option(packed)
     return packed
+
+
+def _output_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    return output_options(command, "jsonl", "parquet")
 
 
 @click.command("sweep")

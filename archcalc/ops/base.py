@@ -186,8 +186,9 @@ def spread(value: PerAxis, rank: int) -> tuple[int, ...]:
 
 def can_stretch(shapes: Shapes) -> bool:
     """Whether shapes are equal but for sizes of 1, which are stretched to the sizes of the others."""
-    others = [set(sizes) - {1} for sizes in zip(*shapes, strict=False)]
-    return len({len(shape) for shape in shapes}) == 1 and all(len(sizes) < 2 for sizes in others)
+    others = ([size for size in sizes if size != 1] for sizes in zip(*shapes, strict=False))
+    equal_ranks = len({len(shape) for shape in shapes}) == 1
+    return equal_ranks and all(size == sizes[0] for sizes in others for size in sizes[1:])
 
 
 def stretched(shapes: Shapes) -> Shape:

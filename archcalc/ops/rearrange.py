@@ -117,7 +117,7 @@ class Roll(_Movement, frozen=True):
         return inputs[0]
 
     def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
-        rolled = {axis for _, axis in self.turns(len(output))}
+        rolled = [axis for _, axis in self.turns(len(output))]
         gap = Gap("roll brings what leaves at one end of this axis back at the other")
         return (tuple(gap if axis in rolled else window for axis, window in enumerate(POINTWISE[len(output)])),)
 
@@ -184,8 +184,8 @@ class IndexSelect(_Movement, frozen=True):
 
     def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
         along, axes = axis_of(self.dim, len(output)), POINTWISE[len(output)]
-        steps = {following - one for one, following in pairwise(self.index)} or {1}
+        steps = [following - one for one, following in pairwise(self.index)] or [1]
         read: Window | Gap = Gap("index_select takes units of this axis in no regular order")
-        if len(steps) == 1 and min(steps) >= 0:
-            read = Window(along, 1, min(steps), -self.index[0])
+        if all(step == steps[0] for step in steps[1:]) and steps[0] >= 0:
+            read = Window(along, 1, steps[0], -self.index[0])
         return ((*axes[:along], read, *axes[along + 1 :]),)

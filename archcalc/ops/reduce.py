@@ -26,7 +26,7 @@ class _Reduction(Op, frozen=True):
         wrong = [complaint for dim in dims for complaint in dim_fits(dim, rank, "dims")]
         if not dims:
             wrong.append(Complaint(f"{self.keyword} has no axis to reduce", "dims", f"some of 1 to {rank}"))
-        elif not wrong and len(set(self._axes(rank))) < len(dims):
+        elif not wrong and any(axis in self._axes(rank)[:place] for place, axis in enumerate(self._axes(rank))):
             wrong.append(Complaint(f"{list(dims)} names an axis of {show_shape(inputs[0])} twice", "dims"))
         elif not wrong and len(dims) == rank and not self.keepdim:
             message = f"{self.keyword} leaves no axis of {show_shape(inputs[0])}"

@@ -193,13 +193,14 @@ def sweep(
     `set` maps targets to what they take: variables (`width`, or `vars.width`), arguments of layers (`conv1.stride`),
     `input` (sizes of squares, or whole shapes), `batch` and `dtype`; values are a `range`, a list, one value, or a text
     as the command line has it (`"32:256:8"`, `"log:32:256"`). They span a grid, the last target changing fastest, or,
-    with `sample`, that many points drawn from `seed`: `uniform`, or `sobol`.
+    with `sample`, that many points drawn from `seed`: `uniform`, or `sobol`. A design space (`spaces/regnet`) says
+    itself what its variables range over: that is swept where `set` is empty.
 
     Nothing is worked out before it is asked for: iterating gives chunks of rows. Raises ArchcalcError for targets,
     columns and conditions that mean nothing, and for more than a thousand million variants.
     """
     spec = _spec_of(network)
-    targets = targets_of(spec, set)
+    targets = targets_of(spec, set or spec.ranges)
     problems = Problems(_sample_problems(targets, sample, seed, method))
     if model not in MODELS:
         problems.append(Problem(f"there is no memory model '{model}'", None, did_you_mean(model, MODELS)))

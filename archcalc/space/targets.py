@@ -17,6 +17,7 @@ from archcalc.network import input_shape
 from archcalc.space.axes import Axis, Between, Listed, Steps, in_words, listed, steps
 from archcalc.spec import tree as trees
 from archcalc.spec.model import Spec
+from archcalc.spec.ranges import Range
 from archcalc.spec.tree import Tree, describe, plain, read_tree
 
 OWN = ("input", "batch", "dtype")
@@ -178,6 +179,10 @@ def _range(match: "re.Match[str]", span: Span) -> Axis:
 
 def _given(value: Any, span: Span) -> Axis:
     """The axis of a Python value: a range, several values, or one."""
+    if isinstance(value, Range):
+        whole = value.whole
+        start, step = (int(value.low), int(value.step)) if whole else (value.low, value.step)
+        return Steps(start, step, len(value))
     if isinstance(value, range):
         if not value:
             raise UsageError(Problem("this range is empty: there is nothing to try", span))
