@@ -9,6 +9,7 @@ import click
 import msgspec
 from msgspec import Struct
 
+from archcalc import __version__
 from archcalc.cli.options import Output
 from archcalc.cli.output import chosen_format, emit
 from archcalc.cli.progress import Bar
@@ -19,10 +20,11 @@ from archcalc.space.encode import FORMATS, Encoding, kinds_of, packed, unpacked
 from archcalc.space.engine import Impossible, single
 from archcalc.space.journal import Journal, fingerprint
 from archcalc.space.quantities import ALIASES
+from archcalc.space.report import Tally
 from archcalc.space.request import read_request
 from archcalc.space.rows import Best, Choice, Front, Rows, joined, objectives_of
 from archcalc.space.sweep import CHUNK, Chunk, Sweep, numbers_of, sweep
-from archcalc.space.tally import Tally
+from archcalc.space.tally import swept, tally_of
 from archcalc.views import sweep as views
 
 if TYPE_CHECKING:
@@ -103,9 +105,10 @@ def sweep_into(work: Work, output: Output, resume: bool) -> bool:
         raise UsageError(Problem("--resume goes on with a file", None, "-o FILE.csv, FILE.jsonl or FILE.parquet"))
     with Bar(work.sweep.question.spec.title, work.sweep.count) as bar:
         if kind not in FORMATS:
-            rows, tally = _gathered(work, bar, _most(work, kind))
+            most = _most(work, kind)
+            rows, tally = _gathered(work, bar, most)
             bar.close()
-            shown = views.Shown(work.sweep, rows, tally, work.words)
+            shown = swept(work.sweep, rows.taken(slice(0, most)), tally, work.words)
             if tally.impossible < tally.variants:
                 emit(views.table(shown), output, lambda: views.document(shown))
         else:
@@ -155,7 +158,7 @@ def _gathered(work: Work, bar: Bar, most: int) -> tuple[Rows, Tally]:
     kept: Rows | None = None
     tally = Tally()
     for chunk in _chunks(work, bar):
-        tally = tally.with_chunk(chunk)
+        tally = tally.with_other(tally_of(chunk))
         if kept is None or work.choices or len(kept) <= most:
             kept = work.chosen(chunk.rows if kept is None else joined([kept, work.chosen(chunk.rows)]))
         if most == _MOST_IN_JSON and len(kept) > most:
@@ -188,7 +191,7 @@ def _straight(work: Work, file: IO[bytes], encoding: Encoding, bar: Bar) -> Tall
     else:
         tally = Tally()
         for chunk in _chunks(work, bar):
-            tally = tally.with_chunk(chunk)
+            tally = tally.with_other(tally_of(chunk))
             file.write(encoding.chunk(chunk.rows))
             file.flush()
     file.flush()
@@ -198,13 +201,22 @@ def _straight(work: Work, file: IO[bytes], encoding: Encoding, bar: Bar) -> Tall
 def _into_file(work: Work, path: str, encoding: Encoding, resume: bool, bar: Bar) -> Tally:
     """Into a file that survives interruptions. What choices keep of a chunk waits in it for the final choice."""
     question, found = work.sweep.question, work.sweep
-    asked = (question, found.draw, found.condition, found.columns, found.chunks, encoding.format, work.choices)
+    asked = (
+        __version__,
+        question,
+        found.draw,
+        found.condition,
+        found.columns,
+        found.chunks,
+        encoding.format,
+        work.choices,
+    )
     journal = Journal(path, fingerprint(*asked), len(found.chunks), resume)
     if work.choices:
-        pieces = ((packed(work.chosen(c.rows)), Tally().with_chunk(c)) for c in _chunks(work, bar, len(journal.ends)))
+        pieces = ((packed(work.chosen(c.rows)), tally_of(c)) for c in _chunks(work, bar, len(journal.ends)))
         journal.write(b"", pieces, lambda partial, ends: _choose(work, partial, encoding, path))
     else:
-        pieces = ((encoding.chunk(c.rows), Tally().with_chunk(c)) for c in _chunks(work, bar, len(journal.ends)))
+        pieces = ((encoding.chunk(c.rows), tally_of(c)) for c in _chunks(work, bar, len(journal.ends)))
         journal.write(encoding.head(), pieces, lambda partial, ends: encoding.finish(partial, ends, path))
     return journal.tally
 

@@ -14,9 +14,8 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
-from archcalc import __version__
 from archcalc.errors import Problem, Source, Span, UsageError, printable
-from archcalc.space.tally import Tally
+from archcalc.space.report import Tally
 
 Result = TypeVar("Result")
 
@@ -130,7 +129,7 @@ def _flush(file: Any) -> None:
 
 def fingerprint(*parts: Any) -> str:
     """Equal for sweeps that give the same rows in the same chunks, whatever their files are called."""
-    return hashlib.sha256(msgspec.json.encode([__version__, *map(_essence, parts)])).hexdigest()
+    return hashlib.sha256(msgspec.json.encode([_essence(part) for part in parts])).hexdigest()
 
 
 def _essence(value: Any) -> Any:

@@ -2,15 +2,8 @@
 
 from typing import Any
 
-from msgspec import Struct
-
-from archcalc.space.encode import documents
-from archcalc.space.engine import Question
-from archcalc.space.points import Draw
 from archcalc.space.quantities import QUANTITIES
-from archcalc.space.rows import Rows
-from archcalc.space.sweep import Sweep, numbers_of
-from archcalc.space.tally import Tally
+from archcalc.space.report import Swept, Tally
 from archcalc.views.document import CONVENTIONS
 from archcalc.views.table import Column, Fact, Kind, Row, Table
 
@@ -20,6 +13,7 @@ MOST_SHOWN = 100
 _RANKS = {
     "buffers": 7,
     "activation_bytes": 6,
+    "input": 6,
     "output": 6,
     "layers": 5,
     "depth": 5,
@@ -30,43 +24,26 @@ _RANKS = {
     "peak_activation_bytes": 1,
 }
 """What goes first where a terminal is narrow."""
+_METHODS = {"uniform": "drawn evenly", "sobol": "drawn by a Sobol sequence"}
 
 
-class Shown(Struct, frozen=True):
-    """A sweep with the rows to be shown, and in words how they were chosen."""
-
-    sweep: Sweep
-    rows: Rows
-    tally: Tally
-    choice: str = ""
-
-
-def table(shown: Shown) -> Table:
+def table(swept: Swept) -> Table:
     """A row for each variant; numbers of variants below, and why some are impossible."""
-    sweep, tally, rows = shown.sweep, shown.tally, shown.rows
-    numbers = numbers_of(sweep)
-    columns = tuple(_column(key, key in sweep.names, key in numbers) for key in sweep.columns)
-    notes = list(reason_notes(tally))
-    if len(rows) > MOST_SHOWN and not shown.choice:
-        notes.insert(0, f"the first {MOST_SHOWN} of {len(rows):,} rows: --top N shows more, -o FILE.csv has all")
-        rows = rows.taken(slice(0, MOST_SHOWN))
-    cells = zip(*rows.lists(), strict=True)
-    facts = [Fact("Variants", tally.variants, "count", how(sweep))]
+    tally = swept.tally
+    notes = reason_notes(tally)
+    if tally.rows > MOST_SHOWN and not swept.choice:
+        notes.insert(0, f"the first {MOST_SHOWN} of {tally.rows:,} rows: --top N shows more, -o FILE.csv has all")
+    facts = [Fact("Variants", tally.variants, "count", _how(swept))]
     if tally.impossible:
         facts.append(Fact("Impossible", tally.impossible, "count", "why is noted below"))
-    if sweep.condition is not None:
-        facts.append(Fact("Left out", tally.excluded, "count", f"not {sweep.condition.text}"))
-    if shown.choice:
-        facts.append(Fact("Chosen", len(shown.rows), "count", shown.choice))
-    return Table(
-        f"{sweep.question.spec.title}: sweep",
-        conventions(sweep),
-        columns,
-        tuple(Row(tuple(row)) for row in cells),
-        (),
-        tuple(facts),
-        tuple(notes),
-    )
+    if swept.where:
+        facts.append(Fact("Left out", tally.excluded, "count", f"not {swept.where}"))
+    if swept.choice:
+        facts.append(Fact("Chosen", len(swept.rows), "count", swept.choice))
+    columns = tuple(_column(key, key in swept.targets, key in swept.numbers) for key in swept.columns)
+    conventions = [*swept.fixed, f"activations: model {swept.model}", *(["training"] if swept.training else [])]
+    body = tuple(Row(tuple(row)) for row in swept.rows)
+    return Table(f"{swept.title}: sweep", " · ".join(conventions), columns, body, (), tuple(facts), tuple(notes))
 
 
 def _column(key: str, target: bool, number: bool) -> Column:
@@ -77,30 +54,11 @@ def _column(key: str, target: bool, number: bool) -> Column:
     return Column(key, quantity.title, kind, _RANKS.get(key, 0))
 
 
-def how(sweep: Sweep) -> str:
-    """How variants come about: `a grid of 29 × 3`, `drawn uniformly, seed 0`."""
-    if sweep.draw is not None:
-        return _drawn(sweep.draw)
-    sizes = [str(target.axis.size) for target in sweep.question.targets]
-    return f"a grid of {' × '.join(sizes)}"
-
-
-def _drawn(draw: Draw) -> str:
-    return f"drawn {'uniformly' if draw.method == 'uniform' else 'by a Sobol sequence'}, seed {draw.seed}"
-
-
-def conventions(sweep: Sweep) -> str:
-    """What all variants have in common, on top of the table."""
-    question = sweep.question
-    swept = {target.setting for target in question.targets}
-    fixed = [] if "input" in swept or not question.shape else [f"input {'×'.join(map(str, question.shape))}"]
-    fixed += [] if "batch" in swept else ["batch 1"]
-    fixed += [] if "dtype" in swept else ["float32"]
-    return " · ".join([*fixed, f"activations: model {question.model}", *_mode(question)])
-
-
-def _mode(question: Question) -> list[str]:
-    return ["training"] if question.training else []
+def _how(swept: Swept) -> str:
+    """How variants come about: `a grid of 29 × 3`, `drawn evenly, seed 0`."""
+    if swept.drawn is not None:
+        return f"{_METHODS[swept.drawn['method']]}, seed {swept.drawn['seed']}"
+    return f"a grid of {' × '.join(map(str, swept.sizes))}"
 
 
 def reason_notes(tally: Tally) -> list[str]:
@@ -115,24 +73,23 @@ def reason_notes(tally: Tally) -> list[str]:
     return notes
 
 
-def document(shown: Shown) -> dict[str, Any]:
+def document(swept: Swept) -> dict[str, Any]:
     """The sweep as JSON has it: exact numbers, conventions and reasons with them."""
-    sweep, tally = shown.sweep, shown.tally
-    question, draw = sweep.question, sweep.draw
+    tally = swept.tally
     return {
-        "network": question.spec.name,
-        "title": question.spec.title,
-        "mode": "train" if question.training else "infer",
-        "conventions": {**CONVENTIONS, "activation_bytes": f"model {question.model}"},
+        "network": swept.network,
+        "title": swept.title,
+        "mode": "train" if swept.training else "infer",
+        "conventions": {**CONVENTIONS, "activation_bytes": f"model {swept.model}", "fixed": list(swept.fixed)},
         "variants": tally.variants,
-        "drawn": None if draw is None else {"count": draw.count, "method": draw.method, "seed": draw.seed},
-        "where": None if sweep.condition is None else sweep.condition.text,
-        "choice": shown.choice or None,
+        "drawn": swept.drawn,
+        "where": swept.where or None,
+        "choice": swept.choice or None,
         "excluded": tally.excluded,
         "impossible": tally.impossible,
         "reasons": [
             {"message": r.message, "place": r.place, "count": r.count, "variant": r.variant, "settings": r.settings}
             for r in tally.reasons
         ],
-        "rows": documents(shown.rows),
+        "rows": [dict(zip(swept.columns, row, strict=True)) for row in swept.rows],
     }
