@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -98,16 +99,16 @@ def test_long_tables_are_cut_and_say_so() -> None:
 def test_impossible_variants_are_counted_with_reasons(tmp_path: Path) -> None:
     """In tables, in JSON, and beside files: on stderr, where no row is disturbed."""
     arguments = ("sweep", "regnet_x_400mf", "--set", "group_width=8,16,24", "--set", "input=64,96", "--columns", "macs")
-    reason = "2 impossible as group_width=24, input=64 is: specs/regnet_x_400mf.yaml:26:86: stage2.0.conv2.conv"
+    reason = r"note: 2 impossible as group_width=24, input=64 is: specs/regnet_x_400mf.yaml:\d+:86: stage2.0.conv2.conv"
     table = succeed(*arguments)
     assert "Impossible  2  why is noted below" in table
-    assert f"note: {reason}: 6 groups do not divide 160 input channels" in table
+    assert re.search(f"{reason}: 6 groups do not divide 160 input channels", table)
     (told,) = json.loads(succeed(*arguments, "--format", "json"))["reasons"]
     assert told["settings"] == {"group_width": "24", "input": "64"}
     assert (told["count"], told["variant"]) == (2, 4)
     result = run(*arguments, "-o", str(tmp_path / "out.csv"))
     assert (result.code, result.out) == (0, "")
-    assert result.err.startswith(f"note: {reason}")
+    assert re.match(reason, result.err)
     assert len((tmp_path / "out.csv").read_text().splitlines()) == 5
 
 
@@ -116,7 +117,7 @@ def test_nothing_possible_is_an_error() -> None:
         result = run("sweep", "regnet_x_400mf", "--set", "group_width=24,48", *more)
         assert (result.code, result.out) == (2, "")
         assert "none of 2 variants is possible; the first of them:" in result.err
-        assert "specs/regnet_x_400mf.yaml:26:86: stage2.0.conv2.conv: 6 groups do not divide" in result.err
+        assert ":86: stage2.0.conv2.conv: 6 groups do not divide 160 input channels\n" in result.err
     result = run("sweep", "resnet50", "--set", "width_per_group=wide,NaN")
     assert result.code == 2
     assert "this expression fails" in result.err
