@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archcalc.analysis.cost import count_operations
+from archcalc.analysis.memory import measure_memory
 from archcalc.analysis.params import count_params
 from archcalc.analysis.receptive_field import Field, receptive_fields
 from archcalc.infer import InferredGraph
@@ -176,6 +177,18 @@ def test_training_counts_what_training_does() -> None:
     assert (norm.divisions, norm.exponentials) == (3 * channels, channels)
     assert (layers[2].work.comparisons, layers[2].work.multiplies) == (values, values)
     assert (layers[3].work.comparisons, layers[3].work.multiplies) == (2, values)
+
+
+def test_constants_are_buffers() -> None:
+    """What is stored is not trained; a number is not even stored. Neither is an activation."""
+    text = "- conv: {name: a, out_channels: 2, kernel_size: 1}\n- constant: {name: b, shape: [2, 1, 1]}\n"
+    text += "- constant: {name: c, shape: [2, 4, 4], value: 3}\n- add: {inputs: [a, b, c]}"
+    network = network_of(text, "3x4x4")
+    params, memory = count_params(network), measure_memory(network, "all")
+    assert (params.params, params.buffers) == (2 * 3 + 2, 2)
+    assert [layer.buffers for layer in params.layers] == [0, 0, 2, 0, 0]
+    assert memory.weight_bytes == 4 * (8 + 2)
+    assert [layer.bytes for layer in memory.layers] == [4 * 48, 4 * 32, 0, 0, 4 * 32]
 
 
 def test_training_heads_are_there_while_training() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from archcalc import ops
 from archcalc.forward.kernels import Array
-from archcalc.ops.base import Op
+from archcalc.ops.base import Gap, Op, Window
 
 from .compute import compute, near
 
@@ -69,6 +69,14 @@ def test_regular_indices_are_a_slice(data: st.DataObject, n: int, width: int) ->
     if len(picked.index) > 1:
         shapes = ((n, width),)
         assert picked.windows(shapes, picked.output(shapes)) == cut.windows(shapes, cut.output(shapes))
+
+
+@pytest.mark.parametrize("index", [(2, 1, 0), (0, 1, 3), (1, 1, 2), (3, 0)])
+def test_other_indices_have_no_window(index: tuple[int, ...]) -> None:
+    """Backwards, with gaps and with repetitions: which units are read is told by no stride."""
+    (reads,) = ops.IndexSelect(1, index).windows(((4, 5),), (len(index), 5))
+    assert isinstance(reads[0], Gap)
+    assert reads[1] == Window(1)
 
 
 @given(st.data(), st.integers(1, 6))
