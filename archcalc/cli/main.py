@@ -39,6 +39,7 @@ COMMANDS = {
     "sweep": ("archcalc.cli.sweep", "sweep_network", "Hundreds of thousands of variants of a network at once."),
     "check": ("archcalc.cli.check", "check", "Is this spec valid? All problems at once."),
     "import": ("archcalc.cli.importing", "import_network", "A network written out as a spec, repeats found."),
+    "solve": ("archcalc.cli.solve", "solve", "The largest width, input or batch within a budget."),
     "schema": ("archcalc.cli.schema", "schema", "JSON Schema of specs, for editors."),
     "completion": ("archcalc.cli.schema", "completion", "Shell completion for bash, zsh or fish."),
 }

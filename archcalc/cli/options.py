@@ -182,14 +182,19 @@ def rows_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return packed
 
 
-def analysis_of(network: str, conventions: Conventions) -> Analysis:
-    """The analysis that a command's options ask for. Raises ArchcalcError."""
+def changes_of(conventions: Conventions) -> dict[str, str]:
+    """What --set changes: targets and their new values. Raises UsageError."""
     changes = {}
     for change in conventions.set:
         target, sign, value = change.partition("=")
         if not sign:
             raise UsageError(Problem(f"--set {change} changes nothing", None, "such as --set vars.classes=10"))
         changes[target.strip()] = value
+    return changes
+
+
+def analysis_of(network: str, conventions: Conventions) -> Analysis:
+    """The analysis that a command's options ask for. Raises ArchcalcError."""
     training = conventions.mode == "train"
-    found = load(network, conventions.input, changes, training)
+    found = load(network, conventions.input, changes_of(conventions), training)
     return Analysis(found.spec, found.graph, conventions.batch, conventions.dtype, conventions.model, training)  # type: ignore[arg-type]

@@ -125,6 +125,21 @@ class Complaint(Struct, frozen=True, gc=False):
     hint: str = ""
 
 
+class Remainder(Struct, frozen=True, gc=False):
+    """What the stride of a window leaves over on one axis.
+
+    `rest` is by how much the padded axis is too long for whole steps; `unread` is how many rows of the input, at the
+    far end, no window reads for that.
+    """
+
+    window: Window
+    before: int
+    after: int
+    size: int
+    rest: int
+    unread: int
+
+
 Choices = tuple[tuple[float, tuple[int, ...]], ...]
 """What may happen in a step of training: a probability, and which inputs are read then."""
 
@@ -160,6 +175,10 @@ class Op(Struct, frozen=True):
     def training_reads(self, inputs: int) -> Choices:
         """Which of its inputs it reads in a step of training, each choice with its probability: for most, all."""
         return ((1.0, tuple(range(inputs))),)
+
+    def remainders(self, inputs: Shapes) -> tuple[Remainder, ...]:
+        """What strides leave over, an axis each, of operators that slide a window; none of others."""
+        return ()
 
     def notes(self, inputs: Shapes) -> Iterator[str]:
         """Remarks on arguments that are legal but rarely meant, such as a stride that does not divide."""

@@ -10,6 +10,7 @@ from archcalc.ops.base import (
     Op,
     PerAxis,
     Reads,
+    Remainder,
     Shape,
     Shapes,
     Size,
@@ -106,8 +107,11 @@ class Conv(Op, frozen=True):
         padded = zip(unpadded(self, len(inputs[0]) - 1), sides(self, inputs), strict=True)
         return ((None, *(Window(w.axis, w.kernel, w.stride, before, w.dilation) for w, (before, _) in padded)),)
 
+    def remainders(self, inputs: Shapes) -> tuple[Remainder, ...]:
+        return remainders_of(unpadded(self, len(inputs[0]) - 1), sides(self, inputs), inputs[0])
+
     def notes(self, inputs: Shapes) -> Iterator[str]:
-        yield from undivided(unpadded(self, len(inputs[0]) - 1), sides(self, inputs), inputs[0])
+        yield from undivided(self.remainders(inputs))
 
 
 class ConvTranspose(Op, frozen=True):
@@ -182,18 +186,29 @@ def window_fits(windows: tuple[Window, ...], pads: tuple[tuple[int, int], ...], 
             return
 
 
-def undivided(windows: tuple[Window, ...], pads: tuple[tuple[int, int], ...], shape: Shape) -> Iterator[str]:
-    """A note when a stride leaves rows at the far end that no window reads, with the nearest sizes that fit."""
-    notes: dict[str, None] = {}  # in order, and once where axes are alike
+def remainders_of(
+    windows: tuple[Window, ...], pads: tuple[tuple[int, int], ...], shape: Shape
+) -> tuple[Remainder, ...]:
+    """What each axis leaves over when windows are placed from its beginning and rounded down."""
+    found = []
     for window, (before, after), n in zip(windows, pads, shape[1:], strict=True):
         rest = (n - window.span + before + after) % window.stride
-        # Padding that is not reached is no loss; only rows of the input are.
-        unread = rest - after
-        if unread > 0 and window.stride <= window.span:  # a stride beyond the kernel skips rows on purpose
-            rows = "the last row is" if unread == 1 else f"the last {unread} rows are"
-            padding = f" + {before + after}" if before or after else ""
-            sizes = " or ".join(str(size) for size in (n - rest, n - rest + window.stride) if size > 0)
-            more = window.stride - rest
+        # Padding that is not reached is no loss, only rows of the input; a stride beyond the kernel skips on purpose.
+        unread = max(0, rest - after) if window.stride <= window.span else 0
+        found.append(Remainder(window, before, after, n, rest, unread))
+    return tuple(found)
+
+
+def undivided(remainders: tuple[Remainder, ...]) -> Iterator[str]:
+    """A note when a stride leaves rows at the far end that no window reads, with the nearest sizes that fit."""
+    notes: dict[str, None] = {}  # in order, and once where axes are alike
+    for left in remainders:
+        if left.unread:
+            n, window, both = left.size, left.window, left.before + left.after
+            rows = "the last row is" if left.unread == 1 else f"the last {left.unread} rows are"
+            padding = f" + {both}" if both else ""
+            sizes = " or ".join(str(size) for size in (n - left.rest, n - left.rest + window.stride) if size > 0)
+            more = window.stride - left.rest
             notes[
                 f"({n} − {window.span}{padding})/{window.stride} is not whole: {rows} never read;"
                 f" an input of {sizes}, or padding of {more} more in all, would fit"

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
+from msgspec.structs import replace
+
 from archcalc.numbers import ceil_div, gcd, minimum, product
 from archcalc.ops.base import (
     Complaint,
@@ -10,6 +12,7 @@ from archcalc.ops.base import (
     Op,
     PerAxis,
     Reads,
+    Remainder,
     Shape,
     Shapes,
     Size,
@@ -21,7 +24,7 @@ from archcalc.ops.base import (
     per_axis_fits,
     spread,
 )
-from archcalc.ops.conv import Sides, undivided, window_fits
+from archcalc.ops.conv import Sides, remainders_of, undivided, window_fits
 from archcalc.ops.function import multiplications
 
 
@@ -82,10 +85,14 @@ class _Pool(Op, frozen=True):
         padded = zip(self._windows(rank), both_sides(self.padding, rank), strict=True)
         return ((Window(0), *(Window(w.axis, w.kernel, w.stride, before, w.dilation) for w, (before, _) in padded)),)
 
-    def notes(self, inputs: Shapes) -> Iterator[str]:
+    def remainders(self, inputs: Shapes) -> tuple[Remainder, ...]:
         rank = len(inputs[0]) - 1
-        if not self.ceil_mode:
-            yield from undivided(self._windows(rank), both_sides(self.padding, rank), inputs[0])
+        found = remainders_of(self._windows(rank), both_sides(self.padding, rank), inputs[0])
+        # Rounded up, a last window reaches beyond the end and reads what is left over.
+        return tuple(replace(left, unread=0) for left in found) if self.ceil_mode else found
+
+    def notes(self, inputs: Shapes) -> Iterator[str]:
+        yield from undivided(self.remainders(inputs))
 
 
 class MaxPool(_Pool, frozen=True):
