@@ -128,7 +128,8 @@ layers:
       - []
     name: sum
   - relu: {name: gate}
-  - mul: {inputs: [gate, sum]}
+  - tanh: {name: other, inputs: sum}
+  - mul: {inputs: [other, gate]}
 """
     assert to_spec(loads(text).graph) == text
 

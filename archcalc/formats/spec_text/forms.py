@@ -27,13 +27,17 @@ class Series(tuple[Any, ...]):
 
 
 class Layer(Struct, frozen=True):
-    """An operator. `inputs` is None where it takes what flows; `branches` hold forms."""
+    """An operator. `inputs` is None where it takes what flows; `branches` hold forms.
+
+    `held` are long lists among its arguments: they are no argument that a block would be called with.
+    """
 
     op: type[Op]
     name: Text | None
     inputs: tuple[Text, ...] | None = None
     shares: Text | None = None
     branches: tuple[tuple[int, ...], ...] | None = None
+    held: tuple[Any, ...] = ()
 
 
 class Call(Struct, frozen=True):

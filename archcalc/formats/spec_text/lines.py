@@ -11,6 +11,8 @@ from archcalc.formats.spec_text.places import Place, reference, unnamed
 from archcalc.formats.spec_text.runs import collapse
 from archcalc.graph import Node
 
+LONGEST = 16
+"""Values of a list that an argument of a block may be."""
 Called = Mapping[str, tuple[int, tuple[Any, ...]]]
 """By the path of a place the block that writes it, and the values of that block's arguments."""
 
@@ -86,6 +88,7 @@ class _Maker(Struct, frozen=True):
             None if inputs is None else tuple(inputs),
             shares,
             None if branches is None else tuple(branches),
+            tuple(value for value in values if isinstance(value, tuple) and len(value) > LONGEST),
         )
         return Line(self.forms.number(form), values, part.last)
 

@@ -1,5 +1,7 @@
 """Layers of a place → parts: joins take in the branches that lie before them."""
 
+from itertools import pairwise
+
 from msgspec import Struct
 
 from archcalc.formats.spec_text.places import Place
@@ -12,7 +14,8 @@ DEEPEST = 12
 class Part(Struct, frozen=True):
     """A layer (`position`), with the branches it joins where it is written so, or a place.
 
-    It spans the nodes from `first` to `last`. `wants` is the node that has to flow in; None where that is all the same.
+    It spans the nodes from `first` to `last`. `wants` is the node that has to flow in; None where it names what it
+    reads, or reads nothing (`source`).
     """
 
     first: int
@@ -22,68 +25,93 @@ class Part(Struct, frozen=True):
     place: Place | None = None
     branches: tuple[tuple["Part", ...], ...] | None = None
     depth: int = 0
+    source: bool = False
 
 
 def parts_of(place: Place, nodes: tuple[Node, ...], flat: bool) -> list[Part]:
     """The parts of a place in order; without branches if `flat`."""
-    parts: list[Part] = []
-    ends = {place.entry: -1}
+    pile = _Pile(place.entry)
     for item in place.items:
         if isinstance(item, Place):
-            part = Part(item.start, item.end - 1, item.entry if item.reads else None, place=item)
+            part = Part(item.start, item.end - 1, item.entry if item.reads else None, place=item, source=not item.reads)
         else:
             node = nodes[item]
-            flows = len(node.inputs) == 1 and node.op.arity != 0
-            part = Part(item, item, node.inputs[0] if flows else None, item)
+            wants = node.inputs[0] if len(node.inputs) == 1 else None
+            part = Part(item, item, wants, item, source=not node.inputs)
             if not flat and _joins(node):
-                part = _joined(part, node, parts, ends) or part
-        ends[part.last] = len(parts)
-        parts.append(part)
-    return parts
+                part = _joined(part, node, pile) or part
+        pile.add(part)
+    return pile.parts
+
+
+class _Pile:
+    """The parts so far. `ends` has the place of each by its last node, and −1 for what flows in; `stops` counts the
+    parts up to each that do not take what flows.
+    """
+
+    def __init__(self, entry: int) -> None:
+        self.entry = entry
+        self.parts: list[Part] = []
+        self.ends = {entry: -1}
+        self.stops: list[int] = []
+
+    def add(self, part: Part) -> None:
+        flow = self.parts[-1].last if self.parts else self.entry
+        stops = self.stops[-1] if self.stops else 0
+        self.ends[part.last] = len(self.parts)
+        self.parts.append(part)
+        self.stops.append(stops + (not part.source and part.wants != flow))
+
+    def taken(self, start: int) -> list[Part]:
+        """Take away the parts from `start` on."""
+        parts = self.parts[start:]
+        for part in parts:
+            self.ends.pop(part.last, None)
+        del self.parts[start:]
+        del self.stops[start:]
+        return parts
+
+    def branches(self, cuts: list[int], fork: int) -> bool:
+        """Whether the stretches between these places are branches: they begin with `fork`, or with what takes no input,
+        and each part takes what the one before it gives.
+        """
+        for before, last in pairwise(cuts):
+            first = self.parts[before + 1]
+            if not (first.source or first.wants == fork) or self.stops[last] > self.stops[before + 1]:
+                return False
+        return True
 
 
 def _joins(node: Node) -> bool:
     return len(node.inputs) > 1 and (node.op.arity == 2 or (node.op.arity is None and node.op.fewest > 1))
 
 
-def _joined(part: Part, node: Node, parts: list[Part], ends: dict[int, int]) -> Part | None:
-    """The join with its branches, which are taken from the end of `parts`; None where it is none of branches.
+def _joined(part: Part, node: Node, pile: _Pile) -> Part | None:
+    """The join with its branches, which are taken from the pile; None where it is none of branches.
 
     The branches have to lie side by side in the order of its inputs, the last right before it, and begin with one and
     the same node: an input that lies before all others, as an empty branch; else what the second branch begins with.
     """
-    found = [ends.get(source) for source in node.inputs]
-    cuts = [cut for cut in found if cut is not None]
-    if len(cuts) < len(found):
-        return None
-    base = min(cuts)
+    cuts = [cut for source in node.inputs if (cut := pile.ends.get(source)) is not None]
+    base = min(cuts, default=0)
     later = [cut for cut in cuts if cut != base]
-    if not later or later != sorted(set(later)) or later[-1] != len(parts) - 1:
+    if len(cuts) < len(node.inputs) or not later or later != sorted(set(later)) or later[-1] != len(pile.parts) - 1:
         return None
-    start = base
-    if not _begin_alike(parts, [base, *later[:-1]], node.inputs[cuts.index(base)]):
+    start, fork = base, node.inputs[cuts.index(base)]
+    if not pile.branches([base, *later], fork):
         # All inputs come out of branches: the first of them begins behind what the second begins with.
-        fork = parts[base + 1].wants
-        start = ends.get(fork, base) if fork is not None else base
-        if start >= base or cuts.count(base) > 1 or cuts[0] != base:
+        wanted = pile.parts[base + 1].wants
+        before = None if wanted is None else pile.ends.get(wanted)
+        if wanted is None or before is None or before >= base or cuts[0] != base or len(later) < len(cuts) - 1:
             return None
-        if fork is None or not _begin_alike(parts, [start, *cuts[:-1]], fork):
+        start, fork = before, wanted
+        if not pile.branches([start, *cuts], fork):
             return None
-    branches, before = [], start
-    for cut in cuts:
-        branches.append(tuple(parts[before + 1 : cut + 1]) if cut > start else ())
-        before = max(before, cut)
-    depth = 1 + max(inner.depth for branch in branches for inner in branch)
+    stretches = {last: (before, last) for before, last in pairwise([start, *([base] if base > start else []), *later])}
+    spans = [stretches.get(cut) for cut in cuts]
+    depth = 1 + max(inner.depth for inner in pile.parts[start + 1 :])
     if depth > DEEPEST:
         return None
-    wants = node.inputs[cuts.index(base)] if start == base else parts[base + 1].wants
-    for inner in parts[start + 1 :]:
-        ends.pop(inner.last, None)
-    first = parts[start + 1].first
-    del parts[start + 1 :]
-    return Part(first, part.last, wants, part.position, None, tuple(branches), depth)
-
-
-def _begin_alike(parts: list[Part], cuts: list[int], fork: int) -> bool:
-    """Whether the branches behind all `cuts` begin with `fork`, or with what takes no input."""
-    return all(parts[cut + 1].wants in (fork, None) for cut in cuts)
+    taken = pile.taken(start + 1)
+    branches = tuple(() if span is None else tuple(taken[span[0] - start : span[1] - start]) for span in spans)
+    return Part(taken[0].first, part.last, fork, part.position, None, branches, depth)
