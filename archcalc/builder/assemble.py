@@ -219,14 +219,17 @@ class _Expansion:
         """The layers that a name or a list of names means; None, with the problem noted, where one is no name."""
         items = tree.items if isinstance(tree, Sequence) else [tree]
         self.evaluator.spend(len(items), tree.span)
-        found = []
+        found, wrong = [], False
         for item in items:
             value = agreed(self._value(item, names))
-            if isinstance(value, (str, int)) and not isinstance(value, bool):
-                found.append(Reference(str(value), scope, item.span))
-            elif value is not FAILED:
-                self.problems.append(Problem("inputs are names of layers", item.span, f"this is {shown(value)}"))
-        return tuple(found) if len(found) == len(items) else None
+            for name in value if isinstance(value, list) and isinstance(item, Scalar) else [value]:
+                if isinstance(name, (str, int)) and not isinstance(name, bool):
+                    found.append(Reference(str(name), scope, item.span))
+                    continue
+                wrong = True
+                if name is not FAILED:
+                    self.problems.append(Problem("inputs are names of layers", item.span, f"this is {shown(name)}"))
+        return None if wrong else tuple(found)
 
     def _flow(self, call: Call, cursor: Cursor, scope: Scope, names: Names) -> Cursor:
         """What flows into a block or into branches: what `inputs` names, else what flowed so far."""

@@ -6,6 +6,7 @@ import time
 import pytest
 import yaml
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from archcalc.errors import UsageError
 from archcalc.formats.spec_text import to_spec
@@ -103,6 +104,47 @@ def test_numbered_names_need_no_scopes() -> None:
     assert_equal(network, text)
     assert text.count("\n") <= 12
     assert "repeat: 30" in text
+
+
+def dense(blocks: dict[str, int], texts: tuple[str, str] = ("denseblock{}", "denselayer{}.conv")) -> InferredGraph:
+    """DenseNet as torchvision's code has it: each layer concatenates all that came before it, by a list that grows."""
+    nodes = [Node("input", OPS["input"]((8, 4, 4))), Node("conv0", OPS["conv"](8, 1), (0,))]
+    for number, (entry, depth) in enumerate(blocks.items(), 1):
+        before = [len(nodes) - 1]
+        for layer in range(1, depth + 1):
+            name = f"{texts[0].format(number)}.{texts[1].format(layer)}"
+            if layer > 1:
+                nodes.append(Node(f"{name.rpartition('.')[0]}.concat", OPS["concat"](), tuple(before)))
+            nodes.append(Node(f"{name}1", OPS["conv"](16, 1), (len(nodes) - 1,)))
+            nodes.append(Node(f"{name}2", OPS["conv"](4, 3, padding=1), (len(nodes) - 1,)))
+            before.append(len(nodes) - 1)
+        nodes.append(Node(f"{texts[0].format(number)}.concat", OPS["concat"](), tuple(before)))
+        nodes.append(Node(entry, OPS["conv"](8 * number, 1), (len(nodes) - 1,)))
+    return infer(Graph("dense", tuple(nodes)))
+
+
+def test_lists_of_inputs_that_grow() -> None:
+    """They are worked out: the text grows neither with the layers of a block nor with their inputs."""
+    small = dense({"transition1": 6, "transition2": 12, "transition3": 9})
+    large = dense({"transition1": 6, "transition2": 40, "transition3": 20})
+    for network in (small, large):
+        text = to_spec(network)
+        assert_equal(network, text)
+        assert text == structured(network.graph)
+        assert text.count("\n") < 35
+    assert to_spec(small).count("\n") == to_spec(large).count("\n")
+
+
+@given(
+    st.lists(st.integers(1, 7), min_size=1, max_size=4),
+    st.sampled_from(["denseblock{}", "b{}", "x{}_0"]),
+    st.sampled_from(["denselayer{}.conv", "l{}_7.c", "a.b{}.c", "l1_{}.c", "{}.c"]),
+)
+def test_lists_that_grow_are_exact(depths: list[int], block: str, layer: str) -> None:
+    network = dense({f"t{number}": depth for number, depth in enumerate(depths)}, (block, layer))
+    text = structured(network.graph)
+    assert text is not None
+    assert_equal(network, text)
 
 
 def test_arguments_are_left_out_where_they_are_as_by_themselves() -> None:

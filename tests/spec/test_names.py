@@ -244,6 +244,28 @@ def test_inputs_may_be_expressions() -> None:
     assert (found["add"], found["tanh"]) == (["a1", "input"], ["a0"])
 
 
+def test_inputs_may_be_a_list_that_is_worked_out() -> None:
+    """As an argument of a block too, or as a part of a list; what is no name in it is told."""
+    before = (
+        "blocks:\n  b:\n    args: {all: required}\n    layers: [add: {inputs: =all}, mul: {inputs: [input, =all]}]\n"
+    )
+    layers = """
+    - repeat: 3
+      as: i
+      scope: false
+      layers:
+        - relu: {name: '=f"a{i}"'}
+    - add: {inputs: '=["input"] + [f"a{j + 1}" for j in range(2)]'}
+    - b: {all: '=[f"a{j}" for j in range(3)]'}
+    """
+    found = reads(build(layers, before))
+    assert found["add"] == ["input", "a1", "a2"]
+    assert (found["b.add"], found["b.mul"]) == (["a0", "a1", "a2"], ["add", "a0", "a1", "a2"])
+    assert messages("- relu\n- add: {inputs: '=[\"relu\", 1.5]'}\n") == ["inputs are names of layers"]
+    assert messages("- relu\n- add: {inputs: '=[[\"relu\"]]'}\n") == ["inputs are names of layers"]
+    assert messages("- relu\n- add: {inputs: '=[\"relu\"]'}\n") == ["add joins two inputs or more, got 1"]
+
+
 def test_layers_without_inputs_do_not_read_the_flow() -> None:
     found = reads(build("- relu\n- parameter: {name: p, shape: [8, 32, 32]}\n- add: {inputs: [relu, p]}\n"))
     assert (found["p"], found["add"]) == ([], ["relu", "p"])

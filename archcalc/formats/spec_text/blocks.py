@@ -8,8 +8,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from archcalc.formats.spec_text.fit import ANY, Expr, same, solve
-from archcalc.formats.spec_text.forms import INDICES, INPUTS, NAME, TURNS, Argument, Forms, Hole, Layer, Line
+from archcalc.formats.spec_text.fit import ANY, Expr, same
+from archcalc.formats.spec_text.forms import INDICES, INNER, INPUTS, NAME, TURNS, Argument, Forms, Hole, Layer, Line
+from archcalc.formats.spec_text.listed import express
 from archcalc.spec.expressions import FUNCTIONS
 from archcalc.spec.schema import RESERVED, TRAINING
 
@@ -30,7 +31,7 @@ PLURAL = {
 }
 SMALL = 8
 """Up to here equal numbers may mean different things."""
-HELD = {*RESERVED, *INDICES, *FUNCTIONS, TRAINING, "input", "args", "classes", "layers", "required"}
+HELD = {*RESERVED, *INDICES, INNER, *FUNCTIONS, TRAINING, "input", "args", "classes", "layers", "required"}
 """Words that no argument or variable is called by."""
 
 _MARK = re.compile("\0([0-9]+)\0")
@@ -83,8 +84,8 @@ def block_of(instances: Sequence[Sequence[Line]], forms: Forms, tables: Tables) 
     names = wanted.names(marked, holes, {*tables.lists, *HELD})
     named = [_named(expression, names) for expression in marked]
     given = tuple(_given(name, column) for name, column in zip(names, wanted.columns, strict=True))
-    wide = [hole.wide for hole in wanted.holes]
-    forms.blocks.append(tuple(Argument(name, is_wide) for name, is_wide in zip(names, wide, strict=True)))
+    kinds = [hole.kind for hole in wanted.holes]
+    forms.blocks.append(tuple(Argument(name, kind) for name, kind in zip(names, kinds, strict=True)))
     values = [tuple(column[instance] for column in wanted.columns) for instance in range(len(rows))]
     return Block(body, tuple(named), given, len(rows)), values
 
@@ -94,9 +95,7 @@ def _alone(value: Any, hole: Hole, tables: Tables) -> Expr:
     if not hole.loops:
         return Expr(value)
     label = SHORT.get(hole.label, hole.label)
-    return solve(
-        [value], hole.loops, hole.counts, lambda column: _known(column)[0], lambda found: tables.find(found[0], label)
-    )
+    return express([value], hole, lambda column, _: _known(column)[0], lambda found: tables.find(found[0], label))
 
 
 def _known(column: list[Any]) -> tuple[Expr, bool]:
@@ -117,11 +116,11 @@ class _Arguments:
     def solved(self, column: list[Any], hole: Hole, number: int, tables: Tables) -> Expr:
         label = SHORT.get(hole.label, hole.label)
 
-        def parameter(values: list[Any]) -> Expr:
+        def parameter(values: list[Any], asked: Hole) -> Expr:
             value, alike = _known(values)
-            return value if alike else self._found(values, hole)
+            return value if alike else self._found(values, asked)
 
-        return solve(column, hole.loops, hole.counts, parameter, lambda found: tables.find(found[0], label))
+        return express(column, hole, parameter, lambda found: tables.find(found[0], label))
 
     def _found(self, column: list[Any], hole: Hole) -> Expr:
         """The argument that has these values, or from which they follow; a new one where there is none."""
@@ -130,6 +129,10 @@ class _Arguments:
             related = theirs.wide and hole.wide
             if not related and _is_wide(column) and column == other:
                 return Expr(formula=f"\0{number}\0")
+            if hole.kind == theirs.kind == TURNS:
+                offset = _offset(column, other)
+                if offset is not None:
+                    return Expr(formula=f"\0{number}\0 {'+' if offset > 0 else '-'} {abs(offset)}", whole=False)
             if theirs.label != hole.label and not related:
                 half = hole.label == "padding" and theirs.label == "kernel_size" and theirs.owner == hole.owner
                 pairs = zip(column, other, strict=True)
@@ -186,6 +189,12 @@ def _of_width(title: str) -> str:
 
 def _hashed(value: Any) -> tuple[str, Any]:
     return type(value).__name__, value
+
+
+def _offset(column: list[Any], other: list[Any]) -> int | None:
+    """What a column of numbers is always above another, other than nothing."""
+    found = {value - base for value, base in zip(column, other, strict=True) if value is not ANY}
+    return found.pop() if len(found) == 1 and found != {0} else None
 
 
 def _is_wide(column: list[Any]) -> bool:

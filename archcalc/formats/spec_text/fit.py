@@ -100,6 +100,13 @@ def _regrouped(value: Any, depth: int, fed: Iterator[Any]) -> Any:
     return next(fed) if depth == 1 else Series(_regrouped(inner, depth - 1, fed) for inner in value)
 
 
+def mapped(nested: list[Any], depth: int, of: Callable[[Any], Any]) -> list[Any]:
+    """The column with `of` each value in it, whose series are `depth` deep."""
+    if depth == 0:
+        return [of(value) for value in nested]
+    return [Series(mapped(list(inner), depth - 1, of)) for inner in nested]
+
+
 def same(one: Any, other: Any) -> bool:
     """Equal and of one kind: 1 is not True."""
     return type(one) is type(other) and one == other

@@ -29,7 +29,8 @@ class Series(tuple[Any, ...]):
 class Layer(Struct, frozen=True):
     """An operator. `inputs` is None where it takes what flows; `branches` hold forms.
 
-    `held` are long lists among its arguments: they are no argument that a block would be called with.
+    `held` are long lists among its arguments: they are no argument that a block would be called with. `listed`: the
+    names of its inputs are one hole, a list, and not each a text of its own.
     """
 
     op: type[Op]
@@ -38,6 +39,7 @@ class Layer(Struct, frozen=True):
     shares: Text | None = None
     branches: tuple[tuple[int, ...], ...] | None = None
     held: tuple[Any, ...] = ()
+    listed: bool = False
 
 
 class Call(Struct, frozen=True):
@@ -58,21 +60,22 @@ Form: TypeAlias = Layer | Call | Loop
 
 
 class Argument(Struct, frozen=True):
-    """An argument of a block: its name, and whether it is a number of channels or features."""
+    """An argument of a block: its name, and the kind of its values as `Hole` has it."""
 
     name: str
-    wide: bool
+    kind: str
 
 
 class Hole(Struct, frozen=True):
     """What a value is for: an argument by its `label`, or a number of turns, in a name or in the name of an input.
 
-    `owner` numbers the layers and calls of a text in their order, `form` is what it is there; `loops` are the indices
+    `kind` tells numbers of channels or features (`wide`), numbers of turns, and lists of names from all others; `owner`
+    numbers the layers and calls of a text in their order, `form` is what it is there; `loops` are the indices
     of the loops around it from the outside in.
     """
 
     label: str
-    wide: bool
+    kind: str
     owner: int
     form: int
     loops: tuple[str, ...]
@@ -80,11 +83,18 @@ class Hole(Struct, frozen=True):
     @property
     def counts(self) -> bool:
         """Whether it is a number within a name, which counts on more often than it doubles."""
-        return self.label in (NAME, INPUTS)
+        return self.label in (NAME, INPUTS) or self.kind == TURNS
+
+    @property
+    def wide(self) -> bool:
+        return self.kind == WIDE
 
 
 NAME, INPUTS, TURNS = "", "inputs", "repeat"
-WIDE = frozenset({"out_channels", "out_features", "groups", "embed_dim"})
+WIDE, LISTS = "wide", "sources"
+_WIDE = frozenset({"out_channels", "out_features", "groups", "embed_dim"})
+INNER = "j"
+"""The index within a list that is worked out."""
 INDICES = ("i", "stage", "group", "part", "chapter")
 """What the index of a loop is called: of one without loops in it, of one with such loops in it, and so on."""
 
@@ -136,22 +146,24 @@ class Forms:
         """What the index of a loop is called."""
         return INDICES[min(self.depths[number], len(INDICES)) - 1]
 
-    def _own(self, form: Form) -> Iterator[tuple[str, bool]]:
-        """A form's own holes in the order of its values: their labels, and whether they are widths."""
+    def _own(self, form: Form) -> Iterator[tuple[str, str]]:
+        """A form's own holes in the order of its values: their labels and kinds."""
         if isinstance(form, Loop):
-            yield TURNS, False
+            yield TURNS, TURNS
             return
         for _ in (form.name or ())[1:]:
-            yield NAME, False
+            yield NAME, ""
         if isinstance(form, Call):
             for _ in (form.inputs or ())[1:]:
-                yield INPUTS, False
-            yield from ((argument.name, argument.wide) for argument in self.blocks[form.block])
+                yield INPUTS, ""
+            yield from ((argument.name, argument.kind) for argument in self.blocks[form.block])
             return
-        yield from ((label, label in WIDE) for label in self.arguments_of(form.op))
+        yield from ((label, WIDE if label in _WIDE else "") for label in self.arguments_of(form.op))
+        if form.listed:
+            yield LISTS, LISTS
         for text in (*(form.inputs or ()), *((form.shares,) if form.shares else ())):
             for _ in text[1:]:
-                yield INPUTS, False
+                yield INPUTS, ""
 
     def holes(self, forms: Sequence[int]) -> list[Hole]:
         """What the values of a sequence of forms are for, in their order."""
@@ -163,7 +175,7 @@ class Forms:
         """`holes` of forms within loops; its depth is bounded as that of parts is."""
         for number, owner in zip(forms, owners, strict=False):
             form = self.all[number]
-            found += [Hole(label, wide, owner, number, loops) for label, wide in self._own(form)]
+            found += [Hole(label, kind, owner, number, loops) for label, kind in self._own(form)]
             inner = tuple(self.inner(form))
             if inner:
                 around = (*loops, self.index(number)) if isinstance(form, Loop) else loops

@@ -63,8 +63,11 @@ class _Maker(Struct, frozen=True):
         if part.position not in self.unnamed:
             name, values = parted(self.place.local(node.name))
         values += tuple(getattr(node.op, argument) for argument in self.forms.arguments_of(type(node.op)))
+        held = tuple(value for value in values if isinstance(value, tuple) and len(value) > LONGEST)
+        names = self._listed(part, node) if part.wants != flow else None
+        values += (names,) if names else ()
         inputs: list[Text] | None = None
-        if part.wants != flow and node.op.arity != 0:
+        if not names and part.wants != flow and node.op.arity != 0:
             inputs = []
             for source in node.inputs:
                 text, more = self._reference(source)
@@ -88,9 +91,19 @@ class _Maker(Struct, frozen=True):
             None if inputs is None else tuple(inputs),
             shares,
             None if branches is None else tuple(branches),
-            tuple(value for value in values if isinstance(value, tuple) and len(value) > LONGEST),
+            held,
+            bool(names),
         )
         return Line(self.forms.number(form), values, part.last)
+
+    def _listed(self, part: Part, node: Node) -> tuple[str, ...] | None:
+        """The names of what a concatenation reads, as a list that may grow from one to the next; None for any other."""
+        outside = self.place.parent is not None and max(node.inputs, default=part.first) < self.place.start
+        if node.op.keyword != "concat" or part.branches is not None or not (outside or len(node.inputs) > 2):
+            return None
+        names = [reference(self.place, source, self.nodes, entry=False) for source in node.inputs]
+        found = tuple(name for name in names if name is not None)
+        return found if len(found) == len(names) else None
 
     def _reference(self, target: int, shared: bool = False) -> tuple[Text, tuple[int, ...]]:
         """How this place calls a node. Raises UnsayableError."""

@@ -5,10 +5,12 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
-from archcalc.formats.spec_text.fit import Expr, solve
+from archcalc.formats.spec_text.fit import Expr
 from archcalc.formats.spec_text.forms import Form, Forms, Hole, Layer, Line, Loop, Series
+from archcalc.formats.spec_text.listed import express
 
 LONGEST_BODY = 1000
 LOOKED_BACK = 6
@@ -134,10 +136,11 @@ def _price(column: Series, hole: Hole) -> float:
         tables.append(values[0])
         return Expr(formula="values")
 
-    def parameter(values: list[Any]) -> Expr:
+    def parameter(values: list[Any], _: Hole) -> Expr:
         return Expr(values[0])
 
-    expression = solve([column], ("turn", *hole.loops), hole.counts, parameter, table)
+    hole = msgspec.structs.replace(hole, loops=("turn", *hole.loops))
+    expression = express([column], hole, parameter, table)
     price = len(expression.formula) + sum(len(str(values)) for values in tables)
     return price * (3 if hole.counts and tables else 1)
 

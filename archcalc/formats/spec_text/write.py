@@ -49,6 +49,8 @@ class Writer(Struct, frozen=True):
             if value.formula or default is NODEFAULT or not same(value.value, default):
                 arguments.append((argument, value))
         words: list[tuple[str, Any]] = name + arguments
+        if form.listed:
+            words.append(("inputs", next(holes)))
         if form.inputs is not None:
             words.append(("inputs", [_name(text, holes) for text in form.inputs]))
         if form.shares is not None:
