@@ -222,7 +222,8 @@ class _Expansion:
         found, wrong = [], False
         for item in items:
             value = agreed(self._value(item, names))
-            for name in value if isinstance(value, list) and isinstance(item, Scalar) else [value]:
+            several = isinstance(value, list) and isinstance(item, Scalar)
+            for name in map(agreed, value if several else [value]):
                 if isinstance(name, (str, int)) and not isinstance(name, bool):
                     found.append(Reference(str(name), scope, item.span))
                     continue
