@@ -243,6 +243,11 @@ def _ptflops_lrn(layer: Facts) -> int:
     return 3 * layer.written + padded
 
 
+def _ptflops_lp_pool(layer: Facts) -> int:
+    """What torch.nn.functional.lp_pool calls: avg_pool on the input, relu and mul on its output."""
+    return layer.read + 2 * layer.written
+
+
 def _torchinfo_conv(layer: Facts) -> int:
     """Every parameter at each position of the output."""
     return layer.params * prod(layer.output[1:])
@@ -282,6 +287,7 @@ _FVCORE = {
     "batchnorm": Rule(_fvcore_batchnorm, "2 a value"),
     "layernorm": Rule(_norm(5, 4), "5 a value"),
     "groupnorm": Rule(_norm(5, 4), "5 a value"),
+    "instance_norm": Rule(_norm(5, 4), "5 a value"),
     "adaptive_avgpool": _FVCORE_POOL,
     "global_avgpool": _FVCORE_POOL,
     "upsample": Rule(_on_maps(_upsample({2: 4}, 1)), "1 a value of the output, bilinear 4"),
@@ -297,6 +303,7 @@ _THOP = {
     "multihead_attention": Rule(_nothing, "left out: its products are functions"),
     "batchnorm": Rule(_norm(4, 2), "4 a value"),
     "layernorm": Rule(_norm(4, 2), "4 a value", _nothing, _SUBCLASS),
+    "instance_norm": Rule(_norm(4, 2), "4 a value", _nothing, _FUNCTION),
     "prelu": Rule(_read(1), "1 a value", _nothing, _FUNCTION),
     "softmax": Rule(_thop_softmax, "3·m − 1 a row of m", _nothing, _FUNCTION),
     "avgpool": Rule(_written(1), "1 a value of the output", _nothing, _FUNCTION),
@@ -317,11 +324,14 @@ _PTFLOPS = {
     "multihead_attention": Rule(_ptflops_attention, "adds scaling, softmax and biases"),
     "batchnorm": Rule(_norm(2, 1), "2 a value"),
     "groupnorm": Rule(_norm(2, 1), "2 a value"),
+    "instance_norm": Rule(_norm(2, 1), "2 a value", _nothing, _FUNCTION),
     "layernorm": Rule(_read(1), "1 a value", _nothing, _SUBCLASS),
     "lrn": Rule(_ptflops_lrn, "its multiplications, addition and pooling"),
     "relu": _PTFLOPS_TWICE,
     "prelu": _PTFLOPS_TWICE,
     "gelu": _PTFLOPS_TWICE,
+    "elu": _PTFLOPS_TWICE,
+    "lp_pool": Rule(_ptflops_lp_pool, "1 a value read and 2 an output"),
     "maxpool": _PTFLOPS_TWICE,
     "avgpool": _PTFLOPS_TWICE,
     "adaptive_maxpool": _PTFLOPS_TWICE,
@@ -351,6 +361,8 @@ _TORCHINFO = {
     "batchnorm": _TORCHINFO_PARAMS,
     "layernorm": _TORCHINFO_PARAMS,
     "groupnorm": _TORCHINFO_PARAMS,
+    "instance_norm": _TORCHINFO_PARAMS,
+    "rms_norm": _TORCHINFO_PARAMS,
     "prelu": _TORCHINFO_PARAMS,
 }
 _CALFLOPS = {
