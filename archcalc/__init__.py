@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from archcalc.analysis.memory import Model
     from archcalc.analysis.whole import Analysis
     from archcalc.errors import ArchcalcError, ShapeError, SpecError, UsageError
+    from archcalc.formats.export import export
     from archcalc.forward.proof import prove
     from archcalc.forward.run import run
     from archcalc.network import Network, load, loads
@@ -32,6 +33,7 @@ __all__ = [
     "difference",
     "explain_layer",
     "explain_network",
+    "export",
     "load",
     "loads",
     "prove",
@@ -49,6 +51,7 @@ _HOMES = {
     "difference": "archcalc.analysis.difference",
     "explain_layer": "archcalc.analysis.explain",
     "explain_network": "archcalc.analysis.explain",
+    "export": "archcalc.formats.export",
     "load": "archcalc.network",
     "loads": "archcalc.network",
     "prove": "archcalc.forward.proof",

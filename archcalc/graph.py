@@ -29,10 +29,14 @@ class Node(Struct, frozen=True, gc=False):
 
 
 class Graph(Struct, frozen=True):
-    """Nodes in an order in which each comes after all it reads; the last one is the output of the network."""
+    """Nodes in an order in which each comes after all it reads; the last one is the output of the network.
+
+    `blocks` says which block of a spec a scope, with its dot, was written by: `stage3.0.` → `bottleneck`.
+    """
 
     name: str
     nodes: tuple[Node, ...]
+    blocks: Mapping[str, str] = {}
 
     def index(self) -> dict[str, int]:
         """Name → position."""

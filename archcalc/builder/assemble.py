@@ -60,7 +60,8 @@ def assemble(spec: Spec, overrides: Overrides = Overrides()) -> Assembly:  # noq
     shape = overrides.input or _input_shape(spec, names, evaluator, problems)
     expansion = _Expansion(spec, program, evaluator, names, problems)
     expansion.run_all(Input(shape or (1,)), known=shape is not None)
-    graph = Graph(spec.name, tuple(resolve(expansion.drafts, expansion.scopes, problems, expansion.broken)))
+    nodes = tuple(resolve(expansion.drafts, expansion.scopes, problems, expansion.broken))
+    graph = Graph(spec.name, nodes, {scope.path: scope.block for scope in expansion.scopes if scope.block})
     graph = with_arguments(graph, overrides, problems)
     return Assembly(graph, tuple(problems), frozenset(expansion.broken))
 
@@ -336,7 +337,7 @@ class _Expansion:
         for name, default in block.arguments.items():
             if name not in call.arguments:
                 inner[name] = FAILED if is_required(default) else self._value(default, inner)
-        within = Scope(scope, self._flow(call, cursor, scope, names))
+        within = Scope(scope, self._flow(call, cursor, scope, names), block.name)
         member = Member(self._name(call.name, names), call.keyword, scope=within)
         self._open(within, member, scope, call.name.span if call.name else call.span)
         cursor = self._run(self.program.blocks[block.name], within.entry, within, inner)

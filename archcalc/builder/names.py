@@ -35,11 +35,15 @@ class Member(Struct):
 
 
 class Scope:
-    """A level of names. `entry` is what flows into a block; a repeat hands that of its block on."""
+    """A level of names. `entry` is what flows into a block; a repeat hands that of its block on.
 
-    def __init__(self, parent: "Scope | None", entry: Cursor) -> None:
+    `block` is the name of the block that it is a use of, if it is one.
+    """
+
+    def __init__(self, parent: "Scope | None", entry: Cursor, block: str = "") -> None:
         self.parent = parent
         self.entry = entry
+        self.block = block
         self.members: list[Member] = []
         self.spans: dict[str, Span | None] = {}
         self.last: Cursor = entry

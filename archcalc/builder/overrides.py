@@ -36,7 +36,7 @@ def with_arguments(graph: Graph, overrides: Overrides, problems: Problems) -> Gr
             continue
         op = msgspec.structs.replace(node.op, **{argument: value})
         nodes[index[name]] = Node(node.name, op, node.inputs, node.span, node.spans, node.shares)
-    return Graph(graph.name, tuple(nodes))
+    return Graph(graph.name, tuple(nodes), graph.blocks)
 
 
 def declared_argument(graph: Graph, name: str, argument: str, span: Span, problems: Problems) -> Argument | None:

@@ -82,7 +82,7 @@ def run(
     _check(found, way, repeat, batch)
     labels = labels_of(found.spec)
     samples = samples_for(found, x, [image] if isinstance(image, (str, os.PathLike)) else list(image), batch)
-    said, get_weights = _weights_for(found, weights)
+    said, get_weights = weights_for(found, weights)
     predicted = predict_footprint(found.graph, samples.batch, execution, way.threads, algorithm, way.keep)
     _check_memory(found.spec.name, samples.batch, predicted)
     cores = min(way.threads, default_threads())
@@ -157,7 +157,7 @@ def _check(network: Network, way: Way, repeat: int | None, batch: int | None) ->
         raise UsageError(problems)
 
 
-def _weights_for(
+def weights_for(
     network: Network, given: Mapping[str, Array] | Path | None
 ) -> tuple[str, Callable[[], Mapping[str, Array]]]:
     """Where weights come from, in words, and what makes or loads them."""

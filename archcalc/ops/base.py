@@ -238,6 +238,18 @@ def show_shape(shape: Shape) -> str:
     return "×".join(str(size) for size in shape) or "1"
 
 
+def show_kernel(op: Op, rank: int) -> str:
+    """Kernel and stride over `rank` axes as a lecture writes them, 11×11/4; empty for operators without a kernel."""
+    kernel = getattr(op, "kernel_size", None)
+    if kernel is None:
+        return ""
+    stride = getattr(op, "stride", 1)
+    stride = kernel if stride == "kernel_size" else stride
+    kernels, strides = (spread(value, rank) for value in (kernel, stride))
+    steps = str(strides[0]) if len(set(strides)) == 1 else show_shape(strides)
+    return f"{show_shape(kernels)}/{steps}"
+
+
 def axis_names(rank: int) -> tuple[str, ...]:
     """What the axes of a shape are called in formulas."""
     spatial = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}

@@ -8,7 +8,7 @@ from msgspec import Struct
 from archcalc.analysis.receptive_field import Field, Global, Nothing, Seen
 from archcalc.analysis.whole import Analysis
 from archcalc.errors import Problem, UsageError, did_you_mean
-from archcalc.ops.base import show_shape, spread
+from archcalc.ops.base import show_kernel, show_shape
 from archcalc.views.table import Column
 
 Cell = Callable[[Analysis, int], Any]
@@ -41,17 +41,8 @@ def _input(analysis: Analysis, position: int) -> Any:
 
 
 def _kernel(analysis: Analysis, position: int) -> str:
-    """Kernel and stride as a lecture writes them: 11×11/4; empty for layers that declare no kernel."""
     node = analysis.graph.nodes[position]
-    kernel = getattr(node.op, "kernel_size", None)
-    if kernel is None:
-        return ""
-    rank = len(analysis.graph.inputs(node)[0]) - 1
-    stride = getattr(node.op, "stride", 1)
-    stride = kernel if stride == "kernel_size" else stride
-    kernels, strides = (spread(value, rank) for value in (kernel, stride))
-    steps = str(strides[0]) if len(set(strides)) == 1 else show_shape(strides)
-    return f"{show_shape(kernels)}/{steps}"
+    return show_kernel(node.op, len(analysis.graph.inputs(node)[0]) - 1) if node.inputs else ""
 
 
 def _field(get: Callable[[Field], Any]) -> Cell:

@@ -24,7 +24,7 @@ class Layer:
 
     `inputs` are the names of the values that it reads, `shapes` and `output` their shapes without the batch. Values
     between its nodes and constants are called `{layer}/{number}`; the last node that a rule writes gives the layer's
-    own value, `{layer}`.
+    own value, `{layer}`. `batch` is 0 where it is known only when the model runs: then it is that of the value `entry`.
     """
 
     def __init__(
@@ -36,6 +36,7 @@ class Layer:
         output: Shape,
         batch: int,
         dtype: np.dtype[Any],
+        entry: str,
     ) -> None:
         self.name = name
         self.inputs = tuple(inputs)
@@ -45,6 +46,7 @@ class Layer:
         self.constants: dict[str, npt.NDArray[Any]] = {}
         self._owner = owner
         self._dtype = dtype
+        self._entry = entry
         self._calls: list[Call] = []
         self._made = 0
 
@@ -88,8 +90,14 @@ class Layer:
         return self._constant(np.asarray(values, dtype=self._dtype))
 
     def reshaped(self, value: str, *sizes: int) -> str:
-        """The value in another shape, the batch in front of it."""
+        """The value in another shape, the batch in front of it: to Reshape, 0 is the size that was there."""
         return self.node("Reshape", value, self.whole(self.batch, *sizes))
+
+    def with_batch(self, *sizes: int) -> str:
+        """A shape as a value, the batch in front of it."""
+        if self.batch:
+            return self.whole(self.batch, *sizes)
+        return self.node("Concat", self.node("Shape", self._entry, end=1), self.whole(*sizes), axis=0)
 
     def _constant(self, array: npt.NDArray[Any]) -> str:
         name = self._fresh()

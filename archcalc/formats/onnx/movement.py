@@ -70,7 +70,7 @@ def expand(op: Any, layer: Layer) -> None:
     value, shape = layer.inputs[0], layer.shapes[0]
     if len(shape) < len(layer.output):
         value = layer.reshaped(value, *(1 for _ in layer.output[len(shape) :]), *shape)
-    layer.node("Expand", value, layer.whole(layer.batch, *layer.output))
+    layer.node("Expand", value, layer.with_batch(*layer.output))
 
 
 def index_select(op: Any, layer: Layer) -> None:
@@ -87,13 +87,13 @@ def permute(op: Any, layer: Layer) -> None:
 
 def parameter(op: Any, layer: Layer) -> None:
     """The same for every sample."""
-    layer.node("Expand", layer.weight("weight"), layer.whole(layer.batch, *op.shape))
+    layer.node("Expand", layer.weight("weight"), layer.with_batch(*op.shape))
 
 
 def constant(op: Any, layer: Layer) -> None:
     """One number, or stored values, the same for every sample."""
     value = layer.weight("value") if op.value is None else layer.number(op.value)
-    layer.node("Expand", value, layer.whole(layer.batch, *op.shape))
+    layer.node("Expand", value, layer.with_batch(*op.shape))
 
 
 def pad(op: Any, layer: Layer) -> None:
@@ -119,7 +119,7 @@ def upsample(op: Any, layer: Layer) -> None:
     if op.mode == "nearest":
         _nearest(layer)
     else:
-        sizes = layer.whole(layer.batch, *layer.output)
+        sizes = layer.with_batch(*layer.output)
         layer.node("Resize", layer.inputs[0], "", "", sizes, mode="linear")
 
 
@@ -127,7 +127,7 @@ def _nearest(layer: Layer) -> None:
     """Unit i of o reads ⌊i·n/o⌋ of n. Quotients of floats may fall short of a whole one: there the units are listed."""
     axes = list(enumerate(zip(layer.shapes[0][1:], layer.output[1:], strict=True), start=2))
     if all(o % n == 0 for _, (n, o) in axes):
-        sizes = layer.whole(layer.batch, *layer.output)
+        sizes = layer.with_batch(*layer.output)
         asymmetric = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
         layer.node("Resize", layer.inputs[0], "", "", sizes, mode="nearest", **asymmetric)
         return

@@ -1,0 +1,5 @@
+"""A network as the source of a Keras model."""
+
+from archcalc.formats.sources.keras.source import to_keras
+
+__all__ = ["to_keras"]
