@@ -55,6 +55,9 @@ def test_conv(data: st.DataObject, channels: tuple[int, int, int], biased: bool)
     case, (groups, into, out) = Geometry(data), channels
     x, weight = drawn(2, groups * into, *case.sizes), drawn(groups * out, into, *case.kernel)
     bias = drawn(groups * out) if biased else None
+    if case.pads is not None:
+        # More than a window is wide, so that some see nothing but padding; poolings may not.
+        case.pads = [pad + data.draw(st.sampled_from([0, 0, 3])) for pad in case.pads]
     attributes = case.attributes(group=groups, kernel_shape=case.kernel)
     assert_alike("Conv", [x, weight, bias] if biased else [x, weight], attributes, 11, rtol=1e-4, by="onnxruntime")
 
@@ -92,6 +95,14 @@ def test_avgpool(data: st.DataObject, ceil_mode: bool, counted: bool) -> None:
     case = Geometry(data)
     attributes = case.attributes(kernel_shape=case.kernel, ceil_mode=int(ceil_mode), count_include_pad=int(counted))
     assert_alike("AveragePool", [drawn(2, 2, *case.sizes)], attributes, 19, by="onnxruntime")
+
+
+@pytest.mark.parametrize(("ceil_mode", "count"), [(0, 9), (1, 8)])
+def test_windows_behind_the_map(ceil_mode: int, count: int) -> None:
+    """Windows on padding alone are there, but with ⌈ ⌉ not the last one: as the standard counts them."""
+    attributes = {"kernel_shape": [1], "pads": [0, 13], "strides": [2], "ceil_mode": ceil_mode, "count_include_pad": 1}
+    (y,) = compute("AveragePool", [np.ones((1, 1, 4), np.float32)], attributes, 22)
+    assert y.tolist() == [[[1, 1] + [0] * (count - 2)]]
 
 
 @given(st.data(), st.sampled_from([1, 2, 3]))

@@ -54,10 +54,6 @@ def test_every_family_is_met(outcomes: list[Any]) -> None:
     assert sum(whole for _, whole, _ in counts.values()) > 600
 
 
-def test_no_case_takes_long(outcomes: list[Any]) -> None:
-    assert sorted(outcome.seconds for outcome in outcomes)[-3] < 2
-
-
 def test_the_page_shows_the_counts(outcomes: list[Any]) -> None:
     """By `python benchmarks/onnx_suite.py`, with the version of ONNX that the page names: others have other cases."""
     text = PAGE.read_text("utf-8")

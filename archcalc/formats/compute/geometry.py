@@ -26,15 +26,15 @@ class Windows(Struct, frozen=True):
     def positions(self, sizes: Sequence[int], ceil_mode: bool) -> tuple[int, ...]:
         """How many windows there are: ⌊(n + p + q − span)/s⌋ + 1 per axis, or ⌈ ⌉.
 
-        One that would begin behind the map and its padding in front is left out.
+        With ⌈ ⌉, one that would begin behind the map and its padding in front is left out.
         """
         counts = []
         for n, k, s, d, (ahead, behind) in zip(sizes, self.kernel, self.stride, self.dilation, self.sides, strict=True):
             free = n + ahead + behind - span_of(k, d)
             if free < 0:
                 raise UsageError(Problem(f"a window of {span_of(k, d)} is larger than {n} units with their padding"))
-            count = (-(-free // s) if ceil_mode else free // s) + 1
-            counts.append(count - 1 if (count - 1) * s >= n + ahead else count)
+            last = -(-free // s) if ceil_mode else free // s
+            counts.append(last if ceil_mode and last * s >= n + ahead else last + 1)
         return tuple(counts)
 
     def check(self, call: Call, x: Array, positions: Sequence[int]) -> None:
