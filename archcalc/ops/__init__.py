@@ -5,8 +5,6 @@ from archcalc.ops.activation import (
     ELU,
     GELU,
     SELU,
-    Dropout,
-    DropPath,
     HardSigmoid,
     HardSwish,
     Identity,
@@ -27,6 +25,7 @@ from archcalc.ops.activation import (
 from archcalc.ops.attention import ScaledDotProductAttention
 from archcalc.ops.base import Op
 from archcalc.ops.conv import Conv, ConvTranspose
+from archcalc.ops.dropout import Dropout, DropPath
 from archcalc.ops.function import Abs, Cos, Erf, Exp, Hardtanh, Log, Neg, Pow, Reciprocal, Rsqrt, Sin, Sqrt
 from archcalc.ops.join import Add, Concat, Div, Max, Mean, Min, Mul, Sub
 from archcalc.ops.linear import Linear, MatMul, MultiHeadAttention

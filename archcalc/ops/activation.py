@@ -10,12 +10,15 @@ from archcalc.numbers import product
 from archcalc.ops.base import (
     NO_WORK,
     POINTWISE,
-    Choices,
+    SAVES_INPUT,
+    SAVES_NOTHING,
+    SAVES_OUTPUT,
     Complaint,
+    Extra,
     Op,
     Pointwise,
-    Probability,
     Reads,
+    Saved,
     Shape,
     Shapes,
     Size,
@@ -35,6 +38,9 @@ class ReLU(Pointwise, frozen=True):
     def work(self, inputs: Shapes, output: Shape) -> Work:
         return Work(comparisons=product(output))
 
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_OUTPUT
+
 
 class ReLU6(Pointwise, frozen=True):
     """min(max(x, 0), 6): two comparisons. Source: torch.nn.ReLU6."""
@@ -43,6 +49,9 @@ class ReLU6(Pointwise, frozen=True):
 
     def work(self, inputs: Shapes, output: Shape) -> Work:
         return Work(comparisons=2 * product(output))
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_INPUT
 
 
 class LeakyReLU(Pointwise, frozen=True):
@@ -54,6 +63,9 @@ class LeakyReLU(Pointwise, frozen=True):
 
     def work(self, inputs: Shapes, output: Shape) -> Work:
         return Work(comparisons=product(output), multiplies=product(output))
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_INPUT
 
 
 class PReLU(Pointwise, frozen=True):
@@ -77,6 +89,9 @@ class PReLU(Pointwise, frozen=True):
     def work(self, inputs: Shapes, output: Shape) -> Work:
         return Work(comparisons=product(output), multiplies=product(output))
 
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_INPUT
+
 
 class Sigmoid(Pointwise, frozen=True):
     """1/(1 + exp(−x)): an exponential, an addition and a division. Source: torch.nn.Sigmoid."""
@@ -87,6 +102,9 @@ class Sigmoid(Pointwise, frozen=True):
         n = product(output)
         return Work(adds=n, divisions=n, exponentials=n)
 
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_OUTPUT
+
 
 class Tanh(Pointwise, frozen=True):
     """tanh(x): one exponential. Source: torch.nn.Tanh."""
@@ -95,6 +113,9 @@ class Tanh(Pointwise, frozen=True):
 
     def work(self, inputs: Shapes, output: Shape) -> Work:
         return Work(exponentials=product(output))
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_OUTPUT
 
 
 class GELU(Pointwise, frozen=True):
@@ -114,6 +135,9 @@ class GELU(Pointwise, frozen=True):
             return Work(adds=2 * n, multiplies=6 * n, exponentials=n)
         return Work(adds=n, multiplies=3 * n, exponentials=n)
 
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_INPUT
+
 
 class SiLU(Pointwise, frozen=True):
     """x·sigmoid(x), also called swish: an exponential, an addition, a division and a multiplication.
@@ -127,6 +151,9 @@ class SiLU(Pointwise, frozen=True):
         n = product(output)
         return Work(adds=n, multiplies=n, divisions=n, exponentials=n)
 
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_INPUT
+
 
 class HardSigmoid(Pointwise, frozen=True):
     """min(max(x + 3, 0), 6)/6: an addition, two comparisons and a division. Source: torch.nn.Hardsigmoid."""
@@ -137,6 +164,9 @@ class HardSigmoid(Pointwise, frozen=True):
         n = product(output)
         return Work(adds=n, comparisons=2 * n, divisions=n)
 
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_INPUT
+
 
 class HardSwish(Pointwise, frozen=True):
     """x·hardsigmoid(x): an addition, two comparisons, a division and a multiplication. Source: torch.nn.Hardswish."""
@@ -146,6 +176,9 @@ class HardSwish(Pointwise, frozen=True):
     def work(self, inputs: Shapes, output: Shape) -> Work:
         n = product(output)
         return Work(adds=n, multiplies=n, comparisons=2 * n, divisions=n)
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_INPUT
 
 
 class Threshold(Pointwise, frozen=True):
@@ -158,6 +191,9 @@ class Threshold(Pointwise, frozen=True):
 
     def work(self, inputs: Shapes, output: Shape) -> Work:
         return Work(comparisons=product(output))
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_INPUT
 
 
 class ELU(Pointwise, frozen=True):
@@ -174,6 +210,9 @@ class ELU(Pointwise, frozen=True):
         n = product(output)
         return Work(adds=n, multiplies=n, comparisons=n, exponentials=n)
 
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_INPUT
+
 
 class SELU(Pointwise, frozen=True):
     """1.0507·elu(x) with alpha 1.6733, which keep mean 0 and variance 1: as `elu`, and a multiplication.
@@ -186,6 +225,9 @@ class SELU(Pointwise, frozen=True):
     def work(self, inputs: Shapes, output: Shape) -> Work:
         n = product(output)
         return Work(adds=n, multiplies=2 * n, comparisons=n, exponentials=n)
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_INPUT
 
 
 class CELU(Pointwise, frozen=True):
@@ -205,6 +247,9 @@ class CELU(Pointwise, frozen=True):
     def work(self, inputs: Shapes, output: Shape) -> Work:
         n = product(output)
         return Work(adds=n, multiplies=n, comparisons=n, divisions=n, exponentials=n)
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_INPUT
 
 
 class Softplus(Pointwise, frozen=True):
@@ -226,6 +271,9 @@ class Softplus(Pointwise, frozen=True):
         n = product(output)
         return Work(adds=n, multiplies=n, comparisons=n, divisions=n, exponentials=2 * n)
 
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_INPUT
+
 
 class Softsign(Pointwise, frozen=True):
     """x/(1 + |x|): an addition and a division; a sign costs nothing. Source: torch.nn.Softsign."""
@@ -234,6 +282,9 @@ class Softsign(Pointwise, frozen=True):
 
     def work(self, inputs: Shapes, output: Shape) -> Work:
         return Work(adds=product(output), divisions=product(output))
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return Saved((0,), extras=(Extra("1 + |x|", product(output)),))
 
 
 class Mish(Pointwise, frozen=True):
@@ -247,6 +298,9 @@ class Mish(Pointwise, frozen=True):
     def work(self, inputs: Shapes, output: Shape) -> Work:
         n = product(output)
         return Work(adds=n, multiplies=n, exponentials=3 * n)
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_INPUT
 
 
 class _Shares(Op, frozen=True):
@@ -285,6 +339,9 @@ class Softmax(_Shares, frozen=True):
         n, rows = product(output), self._rows(output)
         return Work(adds=2 * n - rows, comparisons=n - rows, divisions=n, exponentials=n)
 
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_OUTPUT
+
 
 class LogSoftmax(_Shares, frozen=True):
     """x − max − log Σ exp(x − max) along an axis.
@@ -299,51 +356,18 @@ class LogSoftmax(_Shares, frozen=True):
         n, rows = product(output), self._rows(output)
         return Work(adds=3 * n - rows, comparisons=n - rows, exponentials=n + rows)
 
-
-class Dropout(Pointwise, frozen=True):
-    """Zeroes values with probability p while training; at inference it does nothing.
-
-    While training, per value: a comparison with a random number, and a multiplication by 0 or 1/(1 − p).
-    Source: torch.nn.Dropout; Srivastava et al. (2014).
-    """
-
-    keyword: ClassVar[str] = "dropout"
-
-    p: Probability = 0.5
-
-    def work(self, inputs: Shapes, output: Shape) -> Work:
-        return NO_WORK
-
-    def training_work(self, inputs: Shapes, output: Shape, batch: int) -> Work:
-        values = product((*output, batch))
-        return Work(comparisons=values, multiplies=values)
-
-
-class DropPath(Pointwise, frozen=True):
-    """Drops a whole branch with probability p while training (stochastic depth); at inference it does nothing.
-
-    While training: one comparison with a random number a sample, and a multiplication a value.
-    Source: Huang et al., Deep Networks with Stochastic Depth (2016); torchvision.ops.StochasticDepth.
-    """
-
-    keyword: ClassVar[str] = "drop_path"
-
-    p: Probability = 0.0
-
-    def training_work(self, inputs: Shapes, output: Shape, batch: int) -> Work:
-        return Work(comparisons=batch, multiplies=product((*output, batch)))
-
-    def training_reads(self, inputs: int) -> Choices:
-        return ((1.0 - self.p, (0,)), (self.p, ()))
-
-    def work(self, inputs: Shapes, output: Shape) -> Work:
-        return NO_WORK
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_OUTPUT
 
 
 class Identity(Pointwise, frozen=True):
     """Passes its input on: a name for a place in the network. Source: torch.nn.Identity."""
 
     keyword: ClassVar[str] = "identity"
+    views: ClassVar[bool] = True
 
     def work(self, inputs: Shapes, output: Shape) -> Work:
         return NO_WORK
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_NOTHING

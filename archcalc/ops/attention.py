@@ -7,9 +7,11 @@ from archcalc.numbers import product
 from archcalc.ops.base import (
     POINTWISE,
     Complaint,
+    Extra,
     Gap,
     Op,
     Reads,
+    Saved,
     Shape,
     Shapes,
     Weights,
@@ -88,3 +90,7 @@ class ScaledDotProductAttention(Op, frozen=True):
             added: tuple[Window, ...] = stretched_reads(scores[:-1], output[:-1])
             reads.append((*added, None))
         return tuple(reads)
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        scores = product(inputs[0][:-1]) * inputs[1][-2]
+        return Saved((0, 1, 2), extras=(Extra("shares", scores),))

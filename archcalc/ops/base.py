@@ -1,11 +1,12 @@
-"""What an operator is: declared arguments and four facts.
+"""What an operator is: declared arguments and five facts.
 
 An operator class is a frozen struct whose fields are its arguments (torch's names) and which states
 
 - `output`: the shape rule;
 - `weights`: what is stored, with shape and role;
 - `work`: what is computed for one sample, by class of operation;
-- `windows`: which part of each input one output unit reads, per axis.
+- `windows`: which part of each input one output unit reads, per axis;
+- `saves`: what training keeps for the backward pass.
 
 Everything else is derived in `analysis/`. Shapes are channels first and leave the batch out: `(3, 224, 224)`.
 Facts are plain arithmetic, never compare sizes and run on every number of `archcalc.numbers`; what can be wrong with
@@ -117,6 +118,32 @@ POINTWISE: tuple[Reads, ...] = tuple(tuple(Window(axis) for axis in range(rank))
 """By rank: every output unit reads the one input unit at its own place."""
 
 
+class Extra(Struct, frozen=True, gc=False):
+    """Values that the backward pass needs and that are neither an input nor the output: of one sample, or `once` a
+    batch. A `mask` is a byte each, an `index` eight, a `statistic` four whatever the data type, a `value` as all are.
+    """
+
+    name: str
+    count: int
+    kind: Literal["value", "mask", "index", "statistic"] = "value"
+    once: bool = False
+
+
+class Saved(Struct, frozen=True, gc=False):
+    """What the forward pass of training keeps for the backward pass: which inputs (by their places), the output or not,
+    and extras. Weights are kept anyway."""
+
+    inputs: tuple[int, ...] = ()
+    output: bool = False
+    extras: tuple[Extra, ...] = ()
+
+
+SAVES_NOTHING = Saved()
+SAVES_INPUT = Saved((0,))
+SAVES_OUTPUT = Saved(output=True)
+SAVES_BOTH = Saved((0,), output=True)
+
+
 class Complaint(Struct, frozen=True, gc=False):
     """What `check` has against the inputs; `argument` names the argument to point at, if one is to blame."""
 
@@ -145,9 +172,11 @@ Choices = tuple[tuple[float, tuple[int, ...]], ...]
 
 
 class Op(Struct, frozen=True):
-    """Base of all operators. `keyword` is the name in specs; `arity` how many inputs, None for `fewest` or more."""
+    """Base of all operators. `keyword` is the name in specs; `arity` how many inputs, None for `fewest` or more.
+    `views`: its output is a view of its input's memory, as in torch."""
 
     keyword: ClassVar[str]
+    views: ClassVar[bool] = False
     arity: ClassVar[int | None] = 1
     fewest: ClassVar[int] = 2
 
@@ -166,6 +195,10 @@ class Op(Struct, frozen=True):
 
     def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
         """What one output unit reads, for each input."""
+        raise NotImplementedError
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        """What training keeps for the backward pass, as torch's autograd does (derivatives.yaml)."""
         raise NotImplementedError
 
     def training_work(self, inputs: Shapes, output: Shape, batch: int) -> Work:

@@ -5,12 +5,14 @@ from typing import ClassVar, Literal
 
 from archcalc.numbers import ceil_div, maximum, product
 from archcalc.ops.base import (
+    SAVES_INPUT,
     Complaint,
     Count,
     Op,
     PerAxis,
     Reads,
     Remainder,
+    Saved,
     Shape,
     Shapes,
     Size,
@@ -113,6 +115,9 @@ class Conv(Op, frozen=True):
     def notes(self, inputs: Shapes) -> Iterator[str]:
         yield from undivided(self.remainders(inputs))
 
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_INPUT
+
 
 class ConvTranspose(Op, frozen=True):
     """A transposed convolution over 1, 2 or 3 spatial axes.
@@ -174,6 +179,9 @@ class ConvTranspose(Op, frozen=True):
         # The transpose slides the same kernel over the input spread by the stride, padded by span − 1 − p.
         geometry = self._geometry(len(inputs[0]) - 1)
         return ((None, *(Window(w.axis, w.kernel, 1, w.span - 1 - p, w.dilation, w.stride) for w, p, _ in geometry)),)
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_INPUT
 
 
 def window_fits(windows: tuple[Window, ...], pads: tuple[tuple[int, int], ...], shape: Shape) -> Iterator[Complaint]:

@@ -7,7 +7,18 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from archcalc.numbers import product
-from archcalc.ops.base import NO_WORK, Complaint, Pointwise, Shape, Shapes, Work
+from archcalc.ops.base import (
+    NO_WORK,
+    SAVES_INPUT,
+    SAVES_NOTHING,
+    SAVES_OUTPUT,
+    Complaint,
+    Pointwise,
+    Saved,
+    Shape,
+    Shapes,
+    Work,
+)
 
 
 class _Series(Pointwise, frozen=True):
@@ -22,11 +33,17 @@ class Exp(_Series, frozen=True):
 
     keyword: ClassVar[str] = "exp"
 
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_OUTPUT
+
 
 class Log(_Series, frozen=True):
     """The natural logarithm, NaN below zero. Source: torch.log."""
 
     keyword: ClassVar[str] = "log"
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_INPUT
 
 
 class Sqrt(_Series, frozen=True):
@@ -34,11 +51,17 @@ class Sqrt(_Series, frozen=True):
 
     keyword: ClassVar[str] = "sqrt"
 
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_OUTPUT
+
 
 class Erf(_Series, frozen=True):
     """The error function 2/√π·∫₀ˣ exp(−t²) dt. Source: torch.erf."""
 
     keyword: ClassVar[str] = "erf"
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_INPUT
 
 
 class Sin(_Series, frozen=True):
@@ -46,11 +69,17 @@ class Sin(_Series, frozen=True):
 
     keyword: ClassVar[str] = "sin"
 
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_INPUT
+
 
 class Cos(_Series, frozen=True):
     """The cosine of x in radians. Source: torch.cos."""
 
     keyword: ClassVar[str] = "cos"
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_INPUT
 
 
 class Rsqrt(Pointwise, frozen=True):
@@ -61,6 +90,9 @@ class Rsqrt(Pointwise, frozen=True):
     def work(self, inputs: Shapes, output: Shape) -> Work:
         return Work(divisions=product(output), exponentials=product(output))
 
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_OUTPUT
+
 
 class Reciprocal(Pointwise, frozen=True):
     """1/x: one division. Source: torch.reciprocal."""
@@ -69,6 +101,9 @@ class Reciprocal(Pointwise, frozen=True):
 
     def work(self, inputs: Shapes, output: Shape) -> Work:
         return Work(divisions=product(output))
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_OUTPUT
 
 
 class Abs(Pointwise, frozen=True):
@@ -79,6 +114,9 @@ class Abs(Pointwise, frozen=True):
     def work(self, inputs: Shapes, output: Shape) -> Work:
         return NO_WORK
 
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_INPUT
+
 
 class Neg(Pointwise, frozen=True):
     """−x: a sign costs nothing. Source: torch.neg."""
@@ -87,6 +125,9 @@ class Neg(Pointwise, frozen=True):
 
     def work(self, inputs: Shapes, output: Shape) -> Work:
         return NO_WORK
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_NOTHING
 
 
 class Pow(Pointwise, frozen=True):
@@ -111,6 +152,9 @@ class Pow(Pointwise, frozen=True):
         multiplies = values * multiplications(int(self.exponent))
         return Work(multiplies=multiplies, divisions=values) if self.exponent < 0 else Work(multiplies=multiplies)
 
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_INPUT
+
 
 def multiplications(exponent: int) -> int:
     """How many multiplications a whole power takes by squaring: x^13 = x·(x²)²·((x²)²)² takes 3 and 2 more."""
@@ -132,3 +176,6 @@ class Hardtanh(Pointwise, frozen=True):
 
     def work(self, inputs: Shapes, output: Shape) -> Work:
         return Work(comparisons=2 * product(output))
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_INPUT

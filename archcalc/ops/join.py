@@ -8,12 +8,15 @@ from archcalc.numbers import product, total
 from archcalc.ops.base import (
     NO_WORK,
     POINTWISE,
+    SAVES_NOTHING,
     Choices,
     Complaint,
+    Extra,
     Gap,
     Op,
     Probability,
     Reads,
+    Saved,
     Shape,
     Shapes,
     Weights,
@@ -47,6 +50,12 @@ class _Elementwise(Op, frozen=True):
         return tuple(stretched_reads(shape, output) for shape in inputs)
 
 
+def saves_all(inputs: Shapes, output: Shape) -> Saved:
+    """The derivative by one input needs the others, and of more than two what was joined so far."""
+    between = (Extra("joined so far", (len(inputs) - 2) * product(output)),) if len(inputs) > 2 else ()
+    return Saved(tuple(range(len(inputs))), extras=between)
+
+
 class Add(_Elementwise, frozen=True):
     """The sum of all inputs: one addition a value for each input after the first (ResNet's shortcut)."""
 
@@ -54,6 +63,9 @@ class Add(_Elementwise, frozen=True):
 
     def work(self, inputs: Shapes, output: Shape) -> Work:
         return Work(adds=product((len(inputs) - 1, *output)))
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_NOTHING
 
 
 class Mul(_Elementwise, frozen=True):
@@ -63,6 +75,9 @@ class Mul(_Elementwise, frozen=True):
 
     def work(self, inputs: Shapes, output: Shape) -> Work:
         return Work(multiplies=product((len(inputs) - 1, *output)))
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return saves_all(inputs, output)
 
 
 class Mean(_Elementwise, frozen=True):
@@ -89,6 +104,9 @@ class Mean(_Elementwise, frozen=True):
             choices += [(chance, kept) for kept in combinations(everything, count)]
         return tuple(choices)
 
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_NOTHING
+
 
 class Max(_Elementwise, frozen=True):
     """The largest of all inputs: one comparison a value for each input after the first (maxout)."""
@@ -98,6 +116,9 @@ class Max(_Elementwise, frozen=True):
     def work(self, inputs: Shapes, output: Shape) -> Work:
         return Work(comparisons=product((len(inputs) - 1, *output)))
 
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return saves_all(inputs, output)
+
 
 class Min(_Elementwise, frozen=True):
     """The smallest of all inputs: one comparison a value for each input after the first."""
@@ -106,6 +127,9 @@ class Min(_Elementwise, frozen=True):
 
     def work(self, inputs: Shapes, output: Shape) -> Work:
         return Work(comparisons=product((len(inputs) - 1, *output)))
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return saves_all(inputs, output)
 
 
 class Sub(_Elementwise, frozen=True):
@@ -117,6 +141,9 @@ class Sub(_Elementwise, frozen=True):
     def work(self, inputs: Shapes, output: Shape) -> Work:
         return Work(adds=product(output))
 
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_NOTHING
+
 
 class Div(_Elementwise, frozen=True):
     """The first input divided by the second: one division a value. Source: torch.div."""
@@ -126,6 +153,9 @@ class Div(_Elementwise, frozen=True):
 
     def work(self, inputs: Shapes, output: Shape) -> Work:
         return Work(divisions=product(output))
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return saves_all(inputs, output)
 
 
 class Concat(Op, frozen=True):
@@ -167,3 +197,6 @@ class Concat(Op, frozen=True):
         return tuple(
             (*(POINTWISE[len(output)][:along]), joined, *(POINTWISE[len(output)][along + 1 :])) for _ in inputs
         )
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_NOTHING

@@ -6,9 +6,12 @@ from typing import ClassVar
 from archcalc.numbers import product, total
 from archcalc.ops.base import (
     POINTWISE,
+    SAVES_INPUT,
     Complaint,
+    Extra,
     Op,
     Reads,
+    Saved,
     Shape,
     Shapes,
     Size,
@@ -54,6 +57,9 @@ class Linear(Op, frozen=True):
         if len(shape) > 2 and shape[-1] == shape[-2]:  # channels and a map: flatten was forgotten, more likely than not
             yield f"linear mixes the last axis of {show_shape(shape)} only; flatten before it would have it read all"
 
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_INPUT
+
 
 class MatMul(Op, frozen=True):
     """The matrix product of two tensors over their last two axes: (…, m, k) and (…, k, n) give (…, m, n).
@@ -84,6 +90,9 @@ class MatMul(Op, frozen=True):
         rows, columns = POINTWISE[len(output)][-2:]
         leading = (stretched_reads(shape[:-2], output[:-2]) for shape in inputs)
         return ((*next(leading), rows, None), (*next(leading), None, columns))
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return Saved((0, 1))
 
 
 class MultiHeadAttention(Op, frozen=True):
@@ -146,3 +155,13 @@ class MultiHeadAttention(Op, frozen=True):
         # Every query reads all keys and values; in self-attention they are the input, too.
         keys: Reads = (None, None)
         return (keys,) if len(inputs) == 1 else ((*POINTWISE[1], None), keys, keys)
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        queries, keys, e = inputs[0][0], inputs[-1][0], self.embed_dim
+        projected = total((queries * e, keys * e, keys * e))
+        extras = (
+            Extra("q, k and v", projected),
+            Extra("shares", queries * self.num_heads * keys),
+            Extra("heads", queries * e),
+        )
+        return Saved(tuple(range(len(inputs))), extras=extras)

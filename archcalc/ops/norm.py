@@ -11,10 +11,13 @@ from msgspec import Meta
 from archcalc.numbers import product
 from archcalc.ops.base import (
     POINTWISE,
+    SAVES_INPUT,
     Complaint,
+    Extra,
     Op,
     Pointwise,
     Reads,
+    Saved,
     Shape,
     Shapes,
     Size,
@@ -71,6 +74,9 @@ class BatchNorm(Pointwise, frozen=True):
         if not self.track_running_stats:
             return ((Window(0), *(None for _ in output[1:])),)
         return super().windows(inputs, output)
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return Saved((0,), extras=(Extra("mean and 1/deviation", 2 * output[0], "statistic", once=True),))
 
 
 def standardise(values: int, groups: int, affine: bool) -> Work:
@@ -155,6 +161,9 @@ class LayerNorm(_OverAxes, frozen=True):
             return Work(work.macs, work.adds - product(output), work.multiplies, 0, work.divisions, work.exponentials)
         return work
 
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return Saved((0,), extras=(Extra("mean and 1/deviation", 2 * self._groups(output), "statistic"),))
+
 
 class RMSNorm(_OverAxes, frozen=True):
     """Normalisation by the root mean square: y = gamma·x/√(mean(x²) + eps), at each position of the other axes.
@@ -181,6 +190,9 @@ class RMSNorm(_OverAxes, frozen=True):
             divisions=2 * groups,
             exponentials=groups,
         )
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return Saved((0,), extras=(Extra("1/root mean square", self._groups(output), "statistic"),))
 
 
 class InstanceNorm(Op, frozen=True):
@@ -211,6 +223,10 @@ class InstanceNorm(Op, frozen=True):
 
     def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
         return ((Window(0), *(None for _ in output[1:])),)
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        statistics = Extra("mean and 1/deviation", 2 * output[0], "statistic")
+        return Saved((0,), extras=(statistics, Extra("gamma", output[0])) if self.affine else (statistics,))
 
 
 class GroupNorm(Op, frozen=True):
@@ -244,6 +260,9 @@ class GroupNorm(Op, frozen=True):
     def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
         return (tuple(None for _ in output),)
 
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return Saved((0,), extras=(Extra("mean and 1/deviation", 2 * self.num_groups, "statistic"),))
+
 
 class LocalResponseNorm(Op, frozen=True):
     """Local response normalisation across `size` neighbouring channels: y = x/(k + alpha/size·Σ x²)^beta.
@@ -276,6 +295,11 @@ class LocalResponseNorm(Op, frozen=True):
     def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
         return ((None, *POINTWISE[len(output)][1:]),)
 
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        padded = product((output[0] + self.size - 1, *output[1:]))
+        n = product(output)
+        return Saved((0,), extras=(Extra("squares", padded), Extra("sums", n), Extra("powers", n)))
+
 
 class LayerScale(Pointwise, frozen=True):
     """A learned factor per channel: y = gamma·x along `dim` (1: the channels of a map; −1: the features of tokens).
@@ -295,3 +319,6 @@ class LayerScale(Pointwise, frozen=True):
 
     def work(self, inputs: Shapes, output: Shape) -> Work:
         return Work(multiplies=product(output))
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_INPUT

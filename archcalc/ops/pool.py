@@ -7,12 +7,16 @@ from msgspec.structs import replace
 
 from archcalc.numbers import ceil_div, gcd, minimum, product
 from archcalc.ops.base import (
+    SAVES_INPUT,
+    SAVES_NOTHING,
     Complaint,
     Count,
+    Extra,
     Op,
     PerAxis,
     Reads,
     Remainder,
+    Saved,
     Shape,
     Shapes,
     Size,
@@ -112,6 +116,9 @@ class MaxPool(_Pool, frozen=True):
     def work(self, inputs: Shapes, output: Shape) -> Work:
         return Work(comparisons=product(output) * (product(spread(self.kernel_size, len(output) - 1)) - 1))
 
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return Saved((0,), extras=(Extra("indices", product(output), "index"),))
+
 
 class AvgPool(_Pool, frozen=True):
     """The mean of each window: kernel − 1 additions and one division an output, padding counted as if it were read.
@@ -126,6 +133,9 @@ class AvgPool(_Pool, frozen=True):
     def work(self, inputs: Shapes, output: Shape) -> Work:
         outputs = product(output)
         return Work(adds=outputs * (product(spread(self.kernel_size, len(output) - 1)) - 1), divisions=outputs)
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_INPUT
 
 
 class LpPool(_Pool, frozen=True):
@@ -149,6 +159,9 @@ class LpPool(_Pool, frozen=True):
             multiplies=outputs * values * multiplications(int(self.norm_type)),
             exponentials=outputs if self.norm_type != 1 else 0,
         )
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_INPUT
 
 
 class _AdaptivePool(Op, frozen=True):
@@ -189,6 +202,9 @@ class AdaptiveMaxPool(_AdaptivePool, frozen=True):
     def work(self, inputs: Shapes, output: Shape) -> Work:
         return Work(comparisons=self._reads(inputs, output) - product(output))
 
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return Saved((0,), extras=(Extra("indices", product(output), "index"),))
+
 
 class AdaptiveAvgPool(_AdaptivePool, frozen=True):
     """The mean of each bin: one addition less than there are units in it, and one division."""
@@ -197,6 +213,9 @@ class AdaptiveAvgPool(_AdaptivePool, frozen=True):
 
     def work(self, inputs: Shapes, output: Shape) -> Work:
         return Work(adds=self._reads(inputs, output) - product(output), divisions=product(output))
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_INPUT
 
 
 class _GlobalPool(Op, frozen=True):
@@ -223,6 +242,9 @@ class GlobalMaxPool(_GlobalPool, frozen=True):
     def work(self, inputs: Shapes, output: Shape) -> Work:
         return Work(comparisons=inputs[0][0] * (product(inputs[0][1:]) - 1))
 
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return Saved((0,), extras=(Extra("indices", product(output), "index"),))
+
 
 class GlobalAvgPool(_GlobalPool, frozen=True):
     """The mean of each channel: one addition less than it has units, and one division."""
@@ -231,3 +253,6 @@ class GlobalAvgPool(_GlobalPool, frozen=True):
 
     def work(self, inputs: Shapes, output: Shape) -> Work:
         return Work(adds=inputs[0][0] * (product(inputs[0][1:]) - 1), divisions=inputs[0][0])
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_NOTHING

@@ -6,10 +6,12 @@ from typing import ClassVar, Literal
 
 from archcalc.ops.base import (
     POINTWISE,
+    SAVES_NOTHING,
     Complaint,
     Count,
     Gap,
     Reads,
+    Saved,
     Shape,
     Shapes,
     Size,
@@ -55,6 +57,9 @@ class PixelShuffle(_Movement, frozen=True):
         r = self.upscale_factor
         return ((None, *(Window(axis, r, 1, r - 1, 1, r) for axis in (1, 2))),)
 
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_NOTHING
+
 
 class PixelUnshuffle(_Movement, frozen=True):
     """Makes channels of the places of a map: C×H·r×W·r becomes C·r²×H×W with r = `downscale_factor`.
@@ -85,6 +90,9 @@ class PixelUnshuffle(_Movement, frozen=True):
     def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
         r = self.downscale_factor
         return ((None, Window(1, r, r), Window(2, r, r)),)
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_NOTHING
 
 
 class Roll(_Movement, frozen=True):
@@ -121,6 +129,9 @@ class Roll(_Movement, frozen=True):
         gap = Gap("roll brings what leaves at one end of this axis back at the other")
         return (tuple(gap if axis in rolled else window for axis, window in enumerate(POINTWISE[len(output)])),)
 
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_NOTHING
+
 
 class Expand(_Movement, frozen=True):
     """Repeats what has size 1: each axis gets the size in `shape`, where −1 keeps its own.
@@ -130,6 +141,7 @@ class Expand(_Movement, frozen=True):
     """
 
     keyword: ClassVar[str] = "expand"
+    views: ClassVar[bool] = True
 
     shape: tuple[int, ...]
 
@@ -154,6 +166,9 @@ class Expand(_Movement, frozen=True):
         return (
             (*(None for _ in range(new)), *(Window(axis, stride=1 if m == -1 else n // m) for axis, (n, m) in kept)),
         )
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_NOTHING
 
 
 class IndexSelect(_Movement, frozen=True):
@@ -189,3 +204,6 @@ class IndexSelect(_Movement, frozen=True):
         if all(step == steps[0] for step in steps[1:]) and steps[0] >= 0:
             read = Window(along, 1, steps[0], -self.index[0])
         return ((*axes[:along], read, *axes[along + 1 :]),)
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_NOTHING

@@ -4,7 +4,22 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from archcalc.numbers import product
-from archcalc.ops.base import Complaint, Op, Reads, Shape, Shapes, Weights, Window, Work, axis_of, dim_fits, show_shape
+from archcalc.ops.base import (
+    SAVES_BOTH,
+    SAVES_NOTHING,
+    Complaint,
+    Op,
+    Reads,
+    Saved,
+    Shape,
+    Shapes,
+    Weights,
+    Window,
+    Work,
+    axis_of,
+    dim_fits,
+    show_shape,
+)
 
 
 class _Reduction(Op, frozen=True):
@@ -64,6 +79,9 @@ class ReduceMean(_Reduction, frozen=True):
         outputs, values = self._counts(inputs)
         return Work(adds=outputs * (values - 1), divisions=outputs)
 
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_NOTHING
+
 
 class ReduceSum(_Reduction, frozen=True):
     """The sum along some axes: m − 1 additions an output. Source: torch.sum."""
@@ -73,6 +91,9 @@ class ReduceSum(_Reduction, frozen=True):
     def work(self, inputs: Shapes, output: Shape) -> Work:
         outputs, values = self._counts(inputs)
         return Work(adds=outputs * (values - 1))
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_NOTHING
 
 
 class ReduceMax(_Reduction, frozen=True):
@@ -84,6 +105,9 @@ class ReduceMax(_Reduction, frozen=True):
         outputs, values = self._counts(inputs)
         return Work(comparisons=outputs * (values - 1))
 
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_BOTH
+
 
 class ReduceMin(_Reduction, frozen=True):
     """The smallest value along some axes: m − 1 comparisons an output. Source: torch.amin."""
@@ -93,6 +117,9 @@ class ReduceMin(_Reduction, frozen=True):
     def work(self, inputs: Shapes, output: Shape) -> Work:
         outputs, values = self._counts(inputs)
         return Work(comparisons=outputs * (values - 1))
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_BOTH
 
 
 class ReduceL2(_Reduction, frozen=True):
@@ -106,3 +133,6 @@ class ReduceL2(_Reduction, frozen=True):
     def work(self, inputs: Shapes, output: Shape) -> Work:
         outputs, values = self._counts(inputs)
         return Work(adds=outputs * (values - 1), multiplies=outputs * values, exponentials=outputs)
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_BOTH

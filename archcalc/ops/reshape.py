@@ -7,12 +7,14 @@ from archcalc.numbers import product
 from archcalc.ops.base import (
     NO_WORK,
     POINTWISE,
+    SAVES_NOTHING,
     Complaint,
     Gap,
     Op,
     PerAxis,
     Pointwise,
     Reads,
+    Saved,
     Shape,
     Shapes,
     Size,
@@ -38,6 +40,9 @@ class _Movement(Op, frozen=True):
     def work(self, inputs: Shapes, output: Shape) -> Work:
         return NO_WORK
 
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_NOTHING
+
 
 class Flatten(_Movement, frozen=True):
     """Makes one axis of the axes from `start_dim` to `end_dim`, their sizes multiplied.
@@ -46,6 +51,7 @@ class Flatten(_Movement, frozen=True):
     """
 
     keyword: ClassVar[str] = "flatten"
+    views: ClassVar[bool] = True
 
     start_dim: int = 1
     end_dim: int = -1
@@ -76,6 +82,7 @@ class Reshape(_Movement, frozen=True):
     """
 
     keyword: ClassVar[str] = "reshape"
+    views: ClassVar[bool] = True
 
     shape: tuple[int, ...]
 
@@ -103,6 +110,7 @@ class Permute(_Movement, frozen=True):
     """Exchanges axes: `dims` are torch's, the batch (0) first and in its place. Source: torch.permute."""
 
     keyword: ClassVar[str] = "permute"
+    views: ClassVar[bool] = True
 
     dims: tuple[int, ...]
 
@@ -127,6 +135,7 @@ class Slice(_Movement, frozen=True):
     """
 
     keyword: ClassVar[str] = "slice"
+    views: ClassVar[bool] = True
 
     dim: int = 1
     start: int = 0
@@ -168,6 +177,7 @@ class Split(_Movement, frozen=True):
     """
 
     keyword: ClassVar[str] = "split"
+    views: ClassVar[bool] = True
 
     chunks: Size
     index: int = 0
@@ -211,6 +221,9 @@ class ChannelShuffle(Pointwise, frozen=True):
 
     def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
         return ((None, *POINTWISE[len(output)][1:]),)
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_NOTHING
 
 
 class Pad(_Movement, frozen=True):
@@ -312,3 +325,6 @@ class Upsample(Op, frozen=True):
             return ((Window(0), *(Window(axis, o, n, o - 1, 1, o) for axis, (n, o) in ratios)),)
         # On a grid 2·o apart the two neighbours of (2·i·n + n − o)/(2·o) lie within 2·o − 1 on either side of it.
         return ((Window(0), *(Window(a, 4 * o - 1, 2 * n, 3 * o - n - 1, 1, 2 * o) for a, (n, o) in ratios)),)
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_NOTHING

@@ -3,7 +3,20 @@
 from collections.abc import Iterator
 from typing import ClassVar
 
-from archcalc.ops.base import NO_WORK, Complaint, Op, Reads, Shape, Shapes, Size, Weight, Weights, Work
+from archcalc.ops.base import (
+    NO_WORK,
+    SAVES_NOTHING,
+    Complaint,
+    Op,
+    Reads,
+    Saved,
+    Shape,
+    Shapes,
+    Size,
+    Weight,
+    Weights,
+    Work,
+)
 
 
 class Parameter(Op, frozen=True):
@@ -32,6 +45,9 @@ class Parameter(Op, frozen=True):
 
     def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
         return ()
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_NOTHING
 
 
 class Constant(Op, frozen=True):
@@ -63,6 +79,9 @@ class Constant(Op, frozen=True):
     def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
         return ()
 
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_NOTHING
+
 
 class Input(Op, frozen=True):
     """Where samples enter. Specs say it as `input:` and not as a layer."""
@@ -83,3 +102,6 @@ class Input(Op, frozen=True):
 
     def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
         return ()
+
+    def saves(self, inputs: Shapes, output: Shape) -> Saved:
+        return SAVES_NOTHING

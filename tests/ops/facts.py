@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from archcalc.ops.base import Op, Reads, Shape, Shapes, Weights, Work
+from archcalc.ops.base import Op, Reads, Saved, Shape, Shapes, Weights, Work
 
 Number = Any
 """An int, a Traced, a symbol or an array."""
@@ -18,11 +18,14 @@ class Facts(msgspec.Struct, frozen=True):
     weights: Weights
     work: Work
     windows: tuple[Reads, ...]
+    saves: Saved
 
 
 def facts(op: Op, inputs: Shapes) -> Facts:
     output = op.output(inputs)
-    return Facts(output, op.weights(inputs), op.work(inputs, output), op.windows(inputs, output))
+    return Facts(
+        output, op.weights(inputs), op.work(inputs, output), op.windows(inputs, output), op.saves(inputs, output)
+    )
 
 
 def leaves(value: Any) -> Iterator[Any]:

@@ -54,7 +54,7 @@ def test_can_be_computed(op_class: type[Op]) -> None:
 
 
 @every_op
-@pytest.mark.parametrize("fact", ["output", "weights", "work", "windows"])
+@pytest.mark.parametrize("fact", ["output", "weights", "work", "windows", "saves"])
 def test_states_every_fact(op_class: type[Op], fact: str) -> None:
     """No fact has a default."""
     assert getattr(op_class, fact) is not getattr(Op, fact)
@@ -94,6 +94,8 @@ def test_integers_give_integers(case: Sample) -> None:
     assert all(size >= 1 for size in (*stated.output, *weights))
     assert all(count >= 0 for count in work)
     assert [len(reads) for reads in stated.windows] == [len(stated.output)] * len(case.inputs)
+    assert set(stated.saves.inputs) <= set(range(len(case.inputs)))
+    assert all(type(extra.count) is int and extra.count > 0 and extra.name for extra in stated.saves.extras)
 
 
 @every_sample
