@@ -1,6 +1,7 @@
 """The fast plan against the plain kernels: every operator, random networks, the zoo, every algorithm."""
 
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,6 +75,28 @@ def test_functions_behind_a_convolution(case: Sample) -> None:
         weights, samples = any_weights(network), samples_for(network, 2)
         plan = compile_plan(network, weights, 2, 2, dtype="float64")
         near(plan(*samples), reference(network, weights, samples)[2], 1e-10)
+
+
+@pytest.mark.parametrize("arguments", [{}, {"scale": 0.2}, {"is_causal": True}])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_heads_that_lie_apart(arguments: dict[str, Any], threads: int) -> None:
+    """Heads are parted from one projection by views, and put together again; a mask is the same for all of them."""
+    tokens = (0, 2, 1, 3)
+    nodes = [Node("x", OPS["input"]((7, 8))), Node("packed", Linear(24), (0,))]
+    for part in range(3):
+        cut = Node(f"part{part}", OPS["slice"](dim=2, start=8 * part, end=8 * (part + 1)), (1,))
+        apart = Node(f"apart{part}", OPS["reshape"](shape=(7, 2, 4)), (len(nodes),))
+        nodes += [cut, apart, Node(f"heads{part}", OPS["permute"](dims=tokens), (len(nodes) + 1,))]
+    nodes.append(Node("mask", OPS["constant"]((1, 7, 7))))
+    mask = () if arguments else (len(nodes) - 1,)
+    nodes.append(Node("mixed", OPS["scaled_dot_product_attention"](**arguments), (4, 7, 10, *mask)))
+    nodes.append(Node("together", OPS["permute"](dims=tokens), (len(nodes) - 1,)))
+    nodes.append(Node("out", OPS["reshape"](shape=(7, 8)), (len(nodes) - 1,)))
+    network = infer(Graph("heads", tuple(nodes)))
+    weights, samples = any_weights(network), samples_for(network, 3)
+    plan = compile_plan(network, weights, 3, threads, dtype="float64")
+    assert "attention" in [bound.step.algorithm for bound in plan.bound]
+    near(plan(*samples), reference(network, weights, samples)[len(nodes) - 1], 1e-10)
 
 
 @settings(max_examples=300)

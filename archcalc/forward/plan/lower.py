@@ -10,7 +10,7 @@ from msgspec import Struct
 from archcalc.forward.plan import steps
 from archcalc.forward.plan.fuse import CURVES, LIMITING, PASSING, curve_of
 from archcalc.forward.plan.geometry import covering, pooling_of, two
-from archcalc.forward.plan.lower_products import attention, conv, linear, statistics
+from archcalc.forward.plan.lower_products import attention, conv, linear, scaled_dot_product_attention, statistics
 from archcalc.forward.plan.lowering import Lowering, Options, channels_of, turned
 from archcalc.forward.plan.pool import window_counts
 from archcalc.forward.plan.steps import Step
@@ -277,6 +277,7 @@ LOWERED: dict[str, Callable[[Lowering, int], None]] = {
     "conv": conv,
     "linear": linear,
     "multihead_attention": attention,
+    "scaled_dot_product_attention": scaled_dot_product_attention,
     "maxpool": _pool,
     "avgpool": _pool,
     "adaptive_avgpool": _pool,

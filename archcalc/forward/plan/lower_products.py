@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from archcalc.forward.plan import steps
-from archcalc.forward.plan.attend import Heads, attend
+from archcalc.forward.plan.attend import Heads, attend, attend_apart
 from archcalc.forward.plan.choose import Algorithm, choose
 from archcalc.forward.plan.convolve import Convolution, bind_convolution, prepare
 from archcalc.forward.plan.fuse import LIMITING, Chain, curve_of
@@ -154,3 +154,12 @@ def attention(low: Lowering, position: int) -> None:
     low.add_step(own, "attention", (projected,), mixed, partial(attend, heads, projected, mixed))
     back = turned(mixed)
     low.add_step(own, "direct", (mixed,), target, partial(bind_convolution, outer, back, None, turned(target)))
+
+
+def scaled_dot_product_attention(low: Lowering, position: int) -> None:
+    """Head by head: scores of all of them at once can be many times as large as what goes in."""
+    op, sources = low.op(position), tuple(map(low.plain, low.inputs(position)))
+    target = low.target(position, features=True)
+    scale = low.network.inputs(low.network.nodes[position])[0][-1] ** -0.5 if op.scale is None else op.scale
+    bind = partial(attend_apart, sources, target, scale, op.is_causal)
+    low.add_step((position,), "attention", sources, target, bind)
