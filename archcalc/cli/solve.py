@@ -57,7 +57,7 @@ def solve(
 ) -> None:
     """The largest width, resolution, depth or batch within a budget.
 
-    Exact: every value of the range is tried from the wanted end until one holds. Shows what the network is there, one
+    Exact: all values of the range are tried from the wanted end until one holds. Shows what the network is there, one
     step beyond, and which limit binds; exit 1 with the nearest miss where none holds. --legal-inputs lists sizes of the
     input at which every pixel is read, and those at which every window divides exactly.
     """

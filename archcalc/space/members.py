@@ -22,6 +22,7 @@ from archcalc.builder.overrides import with_arguments
 from archcalc.errors import Problem, Problems, ShapeError, Source, Span, SpecError, UsageError, did_you_mean, printable
 from archcalc.graph import Graph, Node
 from archcalc.infer import InferredGraph, propagate
+from archcalc.numbers import Varying
 from archcalc.ops.source import Input
 from archcalc.spec.model import Spec, expression_of
 from archcalc.spec.tree import Scalar, Sequence, Tree, plain
@@ -72,7 +73,10 @@ class Members:
         return None if expression_of(tree) is not None else plain(tree)
 
     def analysis(self, value: Any) -> Analysis:
-        """The network with that value. Raises SpecError or ShapeError where there is none."""
+        """The network with that value, or with many at once (`archcalc.space.many`).
+
+        Raises SpecError or ShapeError where there is none, and Parting where those of several values differ.
+        """
         given, batch = self.conventions, self.conventions.batch
         if self.target.kind == "batch":
             network, batch = self.network, value
@@ -109,8 +113,8 @@ def _overridden(overrides: Overrides, name: str, tree: Tree) -> Overrides:
 
 
 def _scalar(value: Any, target: Target) -> Scalar:
-    text = str(value)
-    return Scalar(value, Span(Source(f"--for {target.shown}", text), 1, 1, len(text)))
+    text = "" if isinstance(value, Varying) else str(value)
+    return Scalar(value, Span(Source(f"--for {target.shown}", text), 1, 1, max(1, len(text))))
 
 
 def _graph(spec: Spec, overrides: Overrides) -> Graph:

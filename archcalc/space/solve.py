@@ -1,9 +1,10 @@
 """The largest, or the smallest, value of one number of a network under which conditions hold: exact, and why.
 
 Nothing is assumed about how a quantity changes: widths that are rounded to multiples, floors and conditions of a spec
-make it fall and rise. So values are tried one by one from the wanted end, and the first that holds is the answer. Of
-the batch more is known: every quantity is q(1) + (b − 1)·s with a fixed s (`archcalc.analysis.cost`, `memory`), so a
-comparison changes its truth only where two such lines cross, and only the values on either side of one are tried.
+make it fall and rise. So every value is tried from the wanted end, many at once, and the first that holds is the
+answer, which is then analysed by itself. Of the batch more is known: every quantity is q(1) + (b − 1)·s with a fixed s
+(`archcalc.analysis.cost`, `memory`), so a comparison changes its truth only where two such lines cross, and only the
+values on either side of one are tried.
 """
 
 import math
@@ -11,42 +12,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from msgspec import Struct
-
-from archcalc.errors import ArchcalcError, Problem, UsageError
+from archcalc.errors import Problem, UsageError
+from archcalc.space.answer import Member, Solution
 from archcalc.space.members import Members
-from archcalc.space.quantities import measure
+from archcalc.space.passes import many_members, one_member
 from archcalc.space.terms import And, Condition, Not, Part, Term
 from archcalc.spec.ranges import Range
 
-MOST = 20_000
+MOST = 100_000
+_AT_FIRST, _AT_ONCE = 16, 4096  # values that are looked at together: few, then twice as many each time
 SHOWN = ("params", "macs", "peak_activation_bytes")
 """What is told of the answer besides the quantities that are asked about."""
-
-
-class Member(Struct, frozen=True):
-    """A value and the quantities of the network it gives; `problem` says why it gives none."""
-
-    value: Any
-    values: dict[str, Any]
-    problem: str = ""
-
-
-class Solution(Struct, frozen=True):
-    """What was found.
-
-    `answer` is the wanted value; `beyond` the next one in the wanted direction, under which the conditions do not hold,
-    None at the end of the range; `binding` the comparisons that keep it from holding. Without an answer `nearest` is
-    the member that misses by least. `tried` values were analysed, `impossible` of them gave no network.
-    """
-
-    answer: Member | None
-    beyond: Member | None
-    binding: tuple[Term, ...]
-    nearest: Member | None
-    tried: int
-    impossible: int
-    example: Member | None
 
 
 def solve(
@@ -67,18 +43,13 @@ def solve(
         places = sorted(search.crossings(values), reverse=not smallest)
     elif count > MOST:
         hint = "a --range with larger steps"
-        raise UsageError(Problem(f"{count:,} values are more than the {MOST:,} that are tried one by one", None, hint))
-    found: int | None = None
-    for done, place in enumerate(places):
-        progress(done / count)
-        if search.holds(_at(values, place)):
-            found = place
-            break
+        raise UsageError(Problem(f"{count:,} values are more than the {MOST:,} that are tried", None, hint))
+    found = search.first(values, list(places), progress)
     if found is None:
         return Solution(None, None, (), search.nearest(), *search.counts())
     step = found - 1 if smallest else found + 1
-    beyond = search.member(_at(values, step)) if 0 <= step < count else None
-    answer = search.member(_at(values, found))
+    beyond = search.alone(_at(values, step)) if 0 <= step < count else None
+    answer = search.alone(_at(values, found))
     binding = () if beyond is None or beyond.problem else tuple(_binding(conditions, answer.values, beyond.values))
     return Solution(answer, beyond, binding, None, *search.counts())
 
@@ -96,23 +67,35 @@ class _Search:
         self.keys = tuple(dict.fromkeys([name for one in conditions for name in one.names] + [*SHOWN]))
         self.known: dict[Any, Member] = {}
 
-    def member(self, value: Any) -> Member:
-        if value not in self.known:
-            try:
-                analysis = self.members.analysis(value)
-            except ArchcalcError as error:
-                self.known[value] = Member(value, {}, error.problems[0].message if error.problems else "")
-            else:
-                self.known[value] = Member(value, measure(analysis, self.keys))
+    def alone(self, value: Any) -> Member:
+        """The member of a value, analysed by itself."""
+        self.known[value] = one_member(self.members, value, self.keys)
         return self.known[value]
 
-    def holds(self, value: Any) -> bool:
-        member = self.member(value)
+    def first(self, values: Sequence[Any] | Range, places: list[int], progress: Callable[[float], None]) -> int | None:
+        """The first of the places whose value holds, looked at in blocks."""
+        start, size = 0, _AT_FIRST
+        while start < len(places):
+            progress(start / len(places))
+            block = {place: _at(values, place) for place in places[start : start + size]}
+            found: Iterable[Member]
+            if self.members.target.kind == "batch":
+                found = (one_member(self.members, value, self.keys) for value in block.values())
+            else:
+                found = many_members(self.members, list(block.values()), self.keys)
+            self.known.update((member.value, member) for member in found)
+            for place, value in block.items():
+                if self.holds(self.known[value]):
+                    return place
+            start, size = start + size, min(2 * size, _AT_ONCE)
+        return None
+
+    def holds(self, member: Member) -> bool:
         return not member.problem and all(condition.holds(member.values) for condition in self.conditions)
 
     def crossings(self, values: Sequence[Any] | Range) -> set[int]:
         """The places in a range of batches next to which any comparison may change its truth, and both ends."""
-        first, second = self.member(1).values, self.member(2).values
+        first, second = (one_member(self.members, batch, self.keys).values for batch in (1, 2))
         places = {0, len(values) - 1}
         for term in (term for condition in self.conditions for term in condition.terms):
             start = Fraction(term.value(first) - term.limit(first))

@@ -5,9 +5,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from archcalc.space.answer import Member, Solution
 from archcalc.space.legal import Legal, Run, runs
 from archcalc.space.quantities import QUANTITIES
-from archcalc.space.solve import Member, Solution
 from archcalc.space.terms import Condition, Name, Term
 from archcalc.views.table import Cell, Column, Kind, Row, Table
 
@@ -45,8 +45,8 @@ def solution_table(asked: Asked, found: Solution) -> Table:
     rows = []
     for key in members[0].values if members else ():
         limits = _limits(key, asked.conditions, found, members[-1])
-        title, kind = _unit(key, bool(limits))
-        rows.append(Row((title, *(Cell(member.values[key], kind) for member in members), limits)))
+        name, kind = _unit(key, bool(limits))
+        rows.append(Row((name, *(Cell(member.values[key], kind) for member in members), limits)))
     return Table(title, asked.conventions, tuple(columns), tuple(rows), notes=tuple(notes))
 
 

@@ -212,6 +212,8 @@ def test_github_annotations_point_into_the_file_of_budgets(small: str, tmp_path:
     assert properties["file"] == path
     assert (properties["line"], properties["col"]) == ("4", "9")
     assert message == "params > 30 fails: params is 36, over the limit by 6 (20.0%)"
+    assert "a%3Ab%2Cc%25d" in result.out
+    assert "(20.0%25)" in result.out
     assert len(result.out.splitlines()) == 2
     assert "params > 40 passes: params is 36, under the limit by 4 (10.0%)" in result.out
 

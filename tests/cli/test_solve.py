@@ -35,6 +35,7 @@ def test_the_table_shows_both_sides_of_the_limit() -> None:
     """A column for the answer and one for the next value; what binds is marked and said."""
     out = succeed(*ASKED, "--to", "macs <= 600M")
     table = reading.plain(out)
+    assert out.startswith("MobileNetV2: largest width with macs <= 600M\ninput 3×224×224")
     assert table.head[1:3] == ["width = 1.4", "width = 1.5"]
     (row,) = [row for row in table.rows if row[0] == "MACs"]
     assert row[3] == "<= 600M, binds"
@@ -56,6 +57,7 @@ def test_without_an_answer_the_exit_code_is_1() -> None:
     assert (result.code, result.err) == (1, "")
     assert "< 1K, missed" in result.out
     assert "nearest miss" in result.out
+    assert result.out.startswith("MobileNetV2: no width keeps params < 1K\n")
     found = told(*ASKED, "--to", "params < 1K", code=1)
     assert found["answer"] is None
     assert found["nearest"]["value"] == 0.5
@@ -92,7 +94,7 @@ def test_legal_inputs_are_listed_and_told_in_short() -> None:
         (["resnet18", "--for", "width", "--to", "parms < 1M", "--to", "macs <"], ["'params'", "--to:1:7"]),
         (["resnet18", "--for", "width", "--to", "params < 1M", "--range", "5"], ["'5' is not a range", "8:256:8"]),
         (["resnet18", "--for", "width", "--to", "params < 1M", "--range", "9:1"], ["empty"]),
-        (["resnet18", "--for", "width", "--to", "params < 1M", "--range", "1:100000"], ["100,000 values", "20,000"]),
+        (["resnet18", "--for", "width", "--to", "params < 1M", "--range", "1:100001"], ["100,001 values", "100,000"]),
         (["resnet18", "--for", "input", "--to", "params < 1M", "--range", "0:9"], ["whole number from 1"]),
         (["resnet18", "--for", "batch", "--to", "params < 1M", "--range", "1:9:0.5"], ["whole number from 1"]),
         (["mobilenet_v2", "--for", "width", "--to", "params < 1M"], ["no whole number", "--range"]),

@@ -153,6 +153,24 @@ def test_bytes(text: str, value: int) -> None:
     assert term.limit({}) == value
 
 
+@pytest.mark.parametrize("unit", [*COUNTS, *BYTES])
+def test_every_unit_is_what_it_says(unit: str) -> None:
+    """To the last one: a byte more than the limit is beyond it."""
+    units, name = (COUNTS, "macs") if unit in COUNTS else (BYTES, "peak")
+    (term,) = parse_condition(f"{name} <= 3{unit}", NUMERIC).terms
+    assert term.limit({}) == 3 * units[unit]
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+@pytest.mark.parametrize("limit", ["2.5", "0.5", "2.0001", "1.9999", "2"])
+def test_whole_numbers_beside_a_limit_that_is_none(sign: str, limit: str) -> None:
+    """n < 2.5 is true of 2, and n >= 2.5 is not; likewise in arrays."""
+    condition = parse_condition(f"layers {sign} {limit}", NUMERIC)
+    expected = [SIGNS[sign](n, Fraction(limit)) for n in range(5)]
+    assert [bool(condition.holds({"layers": n})) for n in range(5)] == expected
+    assert condition.holds({"layers": np.arange(5)}).tolist() == expected
+
+
 def test_beyond_floats_neighbours_are_told_apart() -> None:
     """2^53 and its successor are one float."""
     assert holds("params > 9007199254740992", params=2**53 + 1)

@@ -42,6 +42,15 @@ def test_normalisation_over_several_axes_adds_no_depth() -> None:
     assert measure(Analysis(network.spec, network.graph), ["depth"]) == {"depth": 1}
 
 
+def test_products_without_weights_add_no_depth() -> None:
+    """A product of two maps has operations, and nothing that is learned."""
+    layers = "[linear: {out_features: 6}, matmul: [[], []]]"
+    network = loads(f"archcalc: 1\nname: n\ninput: [6, 6]\nlayers: {layers}")
+    analysis = Analysis(network.spec, network.graph)
+    assert analysis.cost.macs == 2 * 6**3
+    assert measure(analysis, ["depth"]) == {"depth": 1}
+
+
 def test_totals_are_those_of_the_json_contract() -> None:
     """The names are the contract's, and so are the numbers."""
     network = load("mobilenet_v2", input="3x160x160")

@@ -11,11 +11,12 @@ from archcalc.analysis.whole import Analysis
 from archcalc.builder import Overrides
 from archcalc.errors import ArchcalcError, UsageError
 from archcalc.network import load, loads, overrides_of
+from archcalc.space.answer import Solution
 from archcalc.space.conditions import parse_condition
 from archcalc.space.legal import legal_inputs, runs
 from archcalc.space.members import Conventions, Members
 from archcalc.space.quantities import NUMERIC, measure
-from archcalc.space.solve import MOST, Solution, default_values, solve
+from archcalc.space.solve import MOST, default_values, solve
 from archcalc.spec import zoo
 from archcalc.spec.ranges import parse_range
 
@@ -162,13 +163,22 @@ def test_without_an_answer_the_nearest_miss_is_told() -> None:
     assert found.nearest.value == 0.5
 
 
+def test_the_nearest_miss_of_a_negation_is_its_nearer_part() -> None:
+    """`not (a and b)` needs one of them to fail: layers never do, parameters nearly at the smallest width."""
+    found = solved("mobilenet_v2", "width", "not (params > 1M and layers > 10)", "0.1:0.5:0.1")
+    assert found.answer is None
+    assert found.nearest is not None
+    assert found.nearest.value == 0.1
+
+
 def test_values_that_give_no_network_are_no_answers() -> None:
     """Groups that do not divide are passed over, counted and shown."""
     found = solved("alexnet", "conv2.groups", "params < 1G", "1:10")
     assert found.answer is not None
-    assert (found.answer.value, found.tried, found.impossible) == (8, 3, 2)
-    assert found.beyond == found.example
-    assert found.binding == ()
+    assert (found.answer.value, found.tried, found.impossible) == (8, 10, 6)  # 96 and 256 have 1, 2, 4 and 8 in common
+    assert found.beyond is not None
+    assert (found.beyond.value, found.binding) == (9, ())
+    assert "groups do not divide" in found.beyond.problem
     assert found.example is not None
     assert "groups do not divide" in found.example.problem
     nothing = solved("alexnet", "input", "params < 1G", "1:20")
