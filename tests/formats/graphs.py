@@ -7,6 +7,7 @@ import hypothesis.strategies as st
 
 from archcalc.graph import Graph, Node
 from archcalc.infer import InferredGraph, infer
+from archcalc.network import loads
 from archcalc.ops import OPS
 from archcalc.ops.base import Op
 
@@ -111,3 +112,38 @@ def repetitive_graphs(draw: Draw) -> InferredGraph:
                 flow = ends[0]
             before = entry
     return drafts.graph()
+
+
+def assert_equal(network: InferredGraph, text: str) -> None:
+    """The network of a text is this one: names, operators with all arguments, inputs, shares, order and shapes."""
+    found = loads(text)
+    assert found.graph.name == network.name
+    for mine, theirs in zip(network.nodes, found.graph.nodes, strict=True):
+        said = (theirs.name, repr(theirs.op), theirs.inputs, theirs.shares)
+        assert said == (mine.name, repr(mine.op), mine.inputs, mine.shares)
+    assert found.graph.shapes == network.shapes
+
+
+def chain(count: int, name: str = "conv{}") -> InferredGraph:
+    nodes = [Node("input", OPS["input"]((4, 6, 6)))]
+    for i in range(1, count + 1):
+        op = OPS["conv"](out_channels=4, kernel_size=3, padding=1) if i % 2 else OPS["relu"]()
+        nodes.append(Node(name.format(i), op, (i - 1,)))
+    return infer(Graph("chain", tuple(nodes)), checked=False)
+
+
+def dense(blocks: dict[str, int], texts: tuple[str, str] = ("denseblock{}", "denselayer{}.conv")) -> InferredGraph:
+    """DenseNet as torchvision's code has it: each layer concatenates all that came before it, by a list that grows."""
+    nodes = [Node("input", OPS["input"]((8, 4, 4))), Node("conv0", OPS["conv"](8, 1), (0,))]
+    for number, (entry, depth) in enumerate(blocks.items(), 1):
+        before = [len(nodes) - 1]
+        for layer in range(1, depth + 1):
+            name = f"{texts[0].format(number)}.{texts[1].format(layer)}"
+            if layer > 1:
+                nodes.append(Node(f"{name.rpartition('.')[0]}.concat", OPS["concat"](), tuple(before)))
+            nodes.append(Node(f"{name}1", OPS["conv"](16, 1), (len(nodes) - 1,)))
+            nodes.append(Node(f"{name}2", OPS["conv"](4, 3, padding=1), (len(nodes) - 1,)))
+            before.append(len(nodes) - 1)
+        nodes.append(Node(f"{texts[0].format(number)}.concat", OPS["concat"](), tuple(before)))
+        nodes.append(Node(entry, OPS["conv"](8 * number, 1), (len(nodes) - 1,)))
+    return infer(Graph("dense", tuple(nodes)))

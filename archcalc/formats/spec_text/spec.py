@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from archcalc.builder.names import INPUT
 from archcalc.errors import ArchcalcError, Problem, UsageError, enumerate_words, printable
 from archcalc.formats.spec_text.blocks import Block, Tables, block_of
 from archcalc.formats.spec_text.fit import Expr
@@ -19,9 +20,10 @@ from archcalc.formats.spec_text.write import Writer, mapping, plain_value, quote
 from archcalc.graph import Graph, Node
 from archcalc.infer import InferredGraph
 from archcalc.network import loads
+from archcalc.ops import OPS
 from archcalc.ops.linear import Linear
 from archcalc.ops.source import Input
-from archcalc.spec.schema import REQUIRED, VERSION, is_layer_name
+from archcalc.spec.schema import MAX_NAME, REQUIRED, VERSION, is_layer_name
 
 PASSES = 12
 """How often scopes that are not worth a block are given up, which may make others so."""
@@ -66,15 +68,22 @@ def structured(graph: Graph, title: str = "") -> str | None:
 
 def _check(graph: Graph) -> None:
     inputs = [node for node in graph.nodes if isinstance(node.op, Input)]
-    if len(inputs) != 1 or graph.nodes[0] is not inputs[0] or inputs[0].name != "input":
-        names = enumerate_words([f"'{printable(node.name, 40)}'" for node in inputs[:5]])
-        raise UsageError(Problem(f"a spec has one input, called 'input'; this network has {names or 'none'}"))
+    if len(inputs) != 1 or graph.nodes[0] is not inputs[0] or inputs[0].name != INPUT:
+        names = _some([node.name for node in inputs]) or "none"
+        raise UsageError(Problem(f"a spec has one input, called '{INPUT}'; this network has {names}"))
     wrong = [node.name for node in graph.nodes if not is_layer_name(node.name)]
     if wrong:
-        names = enumerate_words([f"'{printable(name, 40)}'" for name in wrong[:3]])
-        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        hint = "letters, digits, _, -, /, : and dots, at most 400"
-        raise UsageError(Problem(f"layers of a spec cannot be called {names}{more}", None, hint))
+        hint = f"letters, digits, _, -, /, : and dots, at most {MAX_NAME}"
+        raise UsageError(Problem(f"layers of a spec cannot be called {_some(wrong)}", None, hint))
+    foreign = [node.name for node in graph.nodes if OPS.get(node.op.keyword) is not type(node.op)]
+    if foreign:
+        raise UsageError(Problem(f"a spec has no word for what {_some(foreign)} compute{'s' * (len(foreign) == 1)}"))
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first of some names, and how many there are beside them."""
+    shown = [f"'{printable(name, 40)}'" for name in names[:3]]
+    return enumerate_words([*shown, f"{len(names) - 3} more"] if len(names) > 3 else shown)
 
 
 def difference(graph: Graph, text: str) -> str | None:
