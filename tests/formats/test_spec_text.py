@@ -75,6 +75,26 @@ def test_arguments_are_left_out_where_they_are_as_by_themselves() -> None:
     assert lines[4:] == ["layers:", "  - conv: {out_channels: 2, kernel_size: 1}", "  - relu"]
 
 
+def test_names_that_layers_have_by_themselves() -> None:
+    """They are left out, also where the number before them is taken; any other is written."""
+    text = """archcalc: 1
+name: n
+input: [4, 6, 6]
+layers:
+  - tanh: {name: relu2}
+  - relu
+  - relu
+  - relu: {name: relu7}
+  - relu6
+  - relu
+  - relu6
+  - sigmoid: {name: sigmoid1}
+"""
+    network = loads(text).graph
+    assert [node.name for node in network.nodes][2:8] == ["relu", "relu3", "relu7", "relu6", "relu4", "relu6_2"]
+    assert to_spec(network) == text
+
+
 def test_branches_and_identities() -> None:
     text = """archcalc: 1
 name: n

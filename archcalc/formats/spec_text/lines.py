@@ -62,39 +62,35 @@ class _Maker(Struct, frozen=True):
         values: tuple[Any, ...] = ()
         if part.position not in self.unnamed:
             name, values = parted(self.place.local(node.name))
-        values += tuple(getattr(node.op, argument) for argument in self.forms.arguments_of(type(node.op)))
-        held = tuple(value for value in values if isinstance(value, tuple) and len(value) > LONGEST)
-        names = self._listed(part, node) if part.wants != flow else None
-        values += (names,) if names else ()
-        inputs: list[Text] | None = None
-        if not names and part.wants != flow and node.op.arity != 0:
-            inputs = []
-            for source in node.inputs:
-                text, more = self._reference(source)
-                inputs.append(text)
-                values += more
+        arguments = tuple(getattr(node.op, argument) for argument in self.forms.arguments_of(type(node.op)))
+        held = tuple(value for value in arguments if isinstance(value, tuple) and len(value) > LONGEST)
+        values += arguments
+        inputs: tuple[Text, ...] | None = None
+        listed = self._listed(part, node) if part.wants != flow else None
+        if listed:
+            values += (listed,)
+        elif part.wants != flow and node.op.arity != 0:
+            inputs, more = self._references(node.inputs)
+            values += more
         shares: Text | None = None
         if node.shares is not None:
             shares, more = self._reference(node.shares, shared=True)
             values += more
-        branches: list[tuple[int, ...]] | None = None
+        branches: tuple[tuple[int, ...], ...] | None = None
         if part.branches is not None:
             assert part.wants == flow  # noqa: S101 - branches are taken from what flows
-            branches = []
-            for branch in part.branches:
-                (lines,) = collapse([self.lines(branch, flow)], self.forms, eager=False)
-                branches.append(tuple(line.form for line in lines))
-                values += tuple(value for line in lines for value in line.values)
-        form = Layer(
-            type(node.op),
-            name,
-            None if inputs is None else tuple(inputs),
-            shares,
-            None if branches is None else tuple(branches),
-            held,
-            bool(names),
-        )
+            branches, more = self._branches(part.branches, flow)
+            values += more
+        form = Layer(type(node.op), name, inputs, shares, branches, held, bool(listed))
         return Line(self.forms.number(form), values, part.last)
+
+    def _branches(
+        self, branches: Sequence[Sequence[Part]], flow: int
+    ) -> tuple[tuple[tuple[int, ...], ...], tuple[Any, ...]]:
+        """The forms of branches, and the values of all of them."""
+        written = [collapse([self.lines(branch, flow)], self.forms, eager=False)[0] for branch in branches]
+        values = tuple(value for lines in written for line in lines for value in line.values)
+        return tuple(tuple(line.form for line in lines) for lines in written), values
 
     def _listed(self, part: Part, node: Node) -> tuple[str, ...] | None:
         """The names of what a concatenation reads, as a list that may grow from one to the next; None for any other."""
@@ -104,6 +100,10 @@ class _Maker(Struct, frozen=True):
         names = [reference(self.place, source, self.nodes, entry=False) for source in node.inputs]
         found = tuple(name for name in names if name is not None)
         return found if len(found) == len(names) else None
+
+    def _references(self, targets: Sequence[int]) -> tuple[tuple[Text, ...], tuple[int, ...]]:
+        found = [self._reference(target) for target in targets]
+        return tuple(text for text, _ in found), tuple(number for _, numbers in found for number in numbers)
 
     def _reference(self, target: int, shared: bool = False) -> tuple[Text, tuple[int, ...]]:
         """How this place calls a node. Raises UnsayableError."""

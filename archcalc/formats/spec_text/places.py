@@ -2,8 +2,6 @@
 
 from collections.abc import Collection, Iterator
 
-from msgspec import Struct
-
 from archcalc.builder.names import INPUT, Member, Scope, numbered_name
 from archcalc.graph import Node
 from archcalc.spec.schema import is_layer_name
@@ -12,26 +10,29 @@ DEEPEST = 40
 """Scopes within scopes; deeper ones stay in the names of their layers."""
 
 
-class Place(Struct, eq=False):
+class Place:
     """A scope with layers (positions) and scopes in it, from node `start` to before `end`.
 
-    `entry` is the node that flows into it, `scope` the same scope as the language looks names up in it.
+    `entry` is the node that flows into it, where it `reads` any; `scope` the same scope as the language looks names up
+    in it.
     """
 
-    path: str
-    parent: "Place | None"
-    items: list["int | Place"]
-    start: int
-    end: int = 0
-    entry: int = 0
-    reads: bool = True
-    scope: Scope = Scope(None, 0)
+    def __init__(self, path: str, parent: "Place | None", start: int, end: int) -> None:
+        self.path = path
+        self.parent = parent
+        self.items: list[int | Place] = []
+        self.start = start
+        self.end = end
+        self.entry = 0
+        self.reads = True
+        self.scope = Scope(None, 0)
 
     def local(self, name: str) -> str:
         """A full name as it is said in this place."""
         return name[len(self.path) + 1 :] if self.path else name
 
     def layers(self, nodes: tuple[Node, ...]) -> Iterator[str]:
+        """What its members are called in it, in their order."""
         for item in self.items:
             yield self.local(nodes[item].name if isinstance(item, int) else item.path)
 
@@ -88,7 +89,7 @@ def _interrupted(nodes: tuple[Node, ...]) -> set[str]:
 
 
 def _tree(nodes: tuple[Node, ...], broken: set[str] | None) -> Place:
-    root = Place("", None, [], 1, len(nodes))
+    root = Place("", None, 1, len(nodes))
     opened = [root]
     for position, node in enumerate(nodes[1:], 1):
         paths = [] if broken is None else [path for path in _scopes(node.name) if path not in broken]
@@ -97,7 +98,7 @@ def _tree(nodes: tuple[Node, ...], broken: set[str] | None) -> Place:
             shared += 1
         del opened[shared + 1 :]
         for path in paths[shared:]:
-            place = Place(path, opened[-1], [], position)
+            place = Place(path, opened[-1], position, position)
             opened[-1].items.append(place)
             opened.append(place)
         opened[-1].items.append(position)
