@@ -27,7 +27,8 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from archcalc.forward.image import prepare
-from archcalc.forward.weights import save_weights, stored
+from archcalc.forward.weight_files.writing import save_weights
+from archcalc.forward.weights import stored
 from archcalc.infer import InferredGraph
 from archcalc.network import load
 from archcalc.numbers import product

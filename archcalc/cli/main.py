@@ -32,6 +32,7 @@ COMMANDS = {
         "What binds a network on a processor: bounds on time, energy.",
     ),
     "export": ("archcalc.cli.export", "export_network", "The network as ONNX, PyTorch or Keras source, or a diagram."),
+    "weights": ("archcalc.cli.weights", "list_weights", "What is in a file of weights, and which networks fit."),
     "explain": ("archcalc.cli.explain", "explain", "How every number comes about, with the values put in."),
     "verify": ("archcalc.cli.verify", "verify_networks", "Published numbers held against arithmetic."),
     "reconcile": ("archcalc.cli.reconcile", "reconcile_network", "What other tools print as MACs, and why."),

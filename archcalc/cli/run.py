@@ -24,6 +24,7 @@ from archcalc.views.table import Table
 
 if TYPE_CHECKING:
     from archcalc.forward.run import Run
+    from archcalc.forward.weight_files.entry import WeightFile
 
 _TOP = 5
 
@@ -59,7 +60,11 @@ class Wishes(Struct, frozen=True):
 
 @click.command("run")
 @network_argument
-@click.option("--weights", metavar="SOURCE", help="FILE.npz or random:SEED; default: the spec's, or random:0.")
+@click.option(
+    "--weights",
+    metavar="SOURCE",
+    help="FILE.npz, .safetensors or .onnx, or random:SEED; default: the spec's, or random:0.",
+)
 @click.option("--image", multiple=True, metavar="FILE", help="A photo or drawing as a sample; more make a batch.")
 @click.option(
     "--input",
@@ -171,7 +176,7 @@ def _run(network: Network, wishes: Wishes, samples: list[str], saves: dict[str, 
         return run(
             network,
             samples[0] if len(samples) == 1 else samples or None,
-            weights=wishes.weights,
+            weights=_weights(wishes.weights),
             image=wishes.image,
             batch=wishes.batch,
             execution=wishes.execution,
@@ -182,6 +187,15 @@ def _run(network: Network, wishes: Wishes, samples: list[str], saves: dict[str, 
             timed=wishes.times,
             progress=bar,
         )
+
+
+def _weights(source: str | None) -> "WeightFile | str | None":
+    """What the option means: a file, opened, or a seed."""
+    if source is None or seed_of(source) is not None:
+        return source
+    from archcalc.formats.weights import open_weights
+
+    return open_weights(source)
 
 
 def _interrupts(bar: Bar, execution: Execution) -> AbstractContextManager[None]:

@@ -150,7 +150,8 @@ def _rows(steps: Sequence[tuple[tuple[int, ...], str]]) -> tuple[list[tuple[tupl
 
 class _Reference(_Executor):
     def __init__(self, network: InferredGraph, weights: Mapping[str, Array], way: Way) -> None:
-        self._network, self._weights, self._way = network, weights, way
+        # Each pass asks for all of them: what has to be converted is converted once.
+        self._network, self._weights, self._way = network, dict(weights), way
         self._kept: dict[str, Array] = {}
         self._counted = [i for i, node in enumerate(network.nodes) if not isinstance(node.op, Input)]
         self.steps, self.planned = [((i,), "reference") for i in self._counted], None

@@ -68,7 +68,8 @@ class Spread(Struct, frozen=True):
 class Report(Struct, frozen=True):
     """How a network was run.
 
-    `weights` and `samples` say where these came from, `names` what each sample is called. `output_shape` leaves the
+    `weights` and `samples` say where these came from, `matched` what has to be said of weights under other names,
+    `names` what each sample is called. `output_shape` leaves the
     batch out; `softmax` says whether the network itself ends in probabilities; `nonfinite` counts outputs that are no
     numbers. `passes` are the seconds of each pass that counts, `timings` those of its steps; both are empty where
     nothing was timed. `product_rate` is what plain matrix products reach on as many threads, but no more than cores, in
@@ -80,6 +81,7 @@ class Report(Struct, frozen=True):
     threads: int
     batch: int
     weights: str
+    matched: tuple[str, ...]
     samples: str
     names: tuple[str, ...]
     labels: tuple[str, ...]

@@ -7,6 +7,7 @@ import numpy as np
 
 from archcalc.errors import Problem, UsageError, did_you_mean, printable
 from archcalc.forward import classes
+from archcalc.forward.fit import Fitted, fit_weights
 from archcalc.forward.kernels import Array
 from archcalc.forward.memory import available_memory, most_taken, predict_footprint, taken_now
 from archcalc.forward.passes import Progress, Way, run_passes
@@ -25,7 +26,9 @@ from archcalc.forward.report import (
 )
 from archcalc.forward.samples import Given, Path, samples_for
 from archcalc.forward.seed import seed_of
-from archcalc.forward.weights import fit_weights, load_weights, random_weights
+from archcalc.forward.weight_files.entry import WeightFile
+from archcalc.forward.weight_files.opened import load_weights
+from archcalc.forward.weights import random_weights
 from archcalc.network import Network, load
 from archcalc.ops.base import show_shape
 from archcalc.spec.zoo import labels_of
@@ -67,8 +70,9 @@ def run(
 
     `x` is an array (N × the shape of the input, or one sample), the path of an `.npy` file, or `random:SEED`; for
     several inputs a sequence of these. `image` is a path or several, each a sample, prepared as the spec says. Without
-    either, `batch` samples are drawn, by `random:0`. `weights` are arrays by name, the path of an `.npz` file or
-    `random:SEED`; without them the spec's own are taken, or else `random:0`.
+    either, `batch` samples are drawn, by `random:0`. `weights` are arrays by name, the path of an `.npz` or
+    `.safetensors` file or `random:SEED`; without them the spec's own are taken, or else `random:0`. Names may be those
+    of other programs where order and shapes leave no doubt which weights they are (`matched` says how).
 
     `execution` is `fast` (by a plan: fused, over `threads`, as many as there are cores for us, with convolutions by
     `algorithm` wherever it is defined) or `reference` (node by node). `keep` names layers whose outputs are kept. One
@@ -89,7 +93,8 @@ def run(
     rate = product_rate(cores) if timed else 0.0
     at_most, before = most_taken(), taken_now()
     try:
-        passes = run_passes(found.graph, get_weights(), samples.read(), way, repeat if timed else 0, progress)
+        fitted = get_weights()
+        passes = run_passes(found.graph, fitted, samples.read(), way, repeat if timed else 0, progress)
     except MemoryError as error:
         raise UsageError(Problem(f"{found.spec.name}: there is not enough memory: {error}")) from None
     taken = _taken(before, at_most, most_taken())
@@ -101,6 +106,7 @@ def run(
         threads=way.threads,
         batch=samples.batch,
         weights=said,
+        matched=fitted.matching.remarks() if isinstance(fitted, Fitted) else (),
         samples=samples.said,
         names=samples.names,
         labels=labels,
@@ -161,6 +167,8 @@ def weights_for(
     network: Network, given: Mapping[str, Array] | Path | None
 ) -> tuple[str, Callable[[], Mapping[str, Array]]]:
     """Where weights come from, in words, and what makes or loads them."""
+    if isinstance(given, WeightFile):
+        return given.shown, lambda: fit_weights(network.graph, given, given.shown)
     if isinstance(given, Mapping):
         return "given", lambda: fit_weights(network.graph, given)
     path = os.fspath(given) if given is not None else network.spec.weights or "random:0"

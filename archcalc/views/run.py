@@ -84,6 +84,7 @@ def output(analysis: Analysis, report: Report, answer: Answer, saved: Mapping[st
     outputs = product(report.output_shape)
     if classes and report.labels and len(report.labels) != outputs:
         notes.append(f"there are {len(report.labels):,} labels for {outputs:,} classes: classes go by their numbers")
+    notes += report.matched
     if report.weights.startswith("random:"):
         notes.append("weights are random: what comes out says nothing about the samples")
     if report.nonfinite:
@@ -261,6 +262,7 @@ def document(analysis: Analysis, report: Report, answer: Answer, saved: Mapping[
         "algorithm": report.algorithm,
         "threads": report.threads,
         "weights": report.weights,
+        "matched": list(report.matched),
         "samples": report.samples,
         "output": {"shape": list(report.output_shape), "softmax": report.softmax, "nonfinite": report.nonfinite},
         "classes": found if classes else None,

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from archcalc.forward.fit import fit_weights
 from archcalc.forward.image import image_input
 from archcalc.forward.reference import run_reference
-from archcalc.forward.weights import fit_weights, load_weights
+from archcalc.forward.weight_files.opened import load_weights
 from archcalc.network import load
 from archcalc.spec.zoo import labels_of
 

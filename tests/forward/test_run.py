@@ -26,7 +26,8 @@ from archcalc.forward.memory import available_memory, predict_footprint
 from archcalc.forward.rate import product_rate
 from archcalc.forward.reference import run_reference
 from archcalc.forward.run import Run, default_threads, run
-from archcalc.forward.weights import random_weights, save_weights
+from archcalc.forward.weight_files.writing import save_weights
+from archcalc.forward.weights import random_weights
 from archcalc.graph import Graph, Node
 from archcalc.infer import infer
 from archcalc.network import Network, load, loads

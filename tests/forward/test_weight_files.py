@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archcalc.errors import UsageError
-from archcalc.forward.weights import load_weights, random_weights, save_weights
+from archcalc.forward.weight_files.opened import load_weights
+from archcalc.forward.weight_files.writing import save_weights
+from archcalc.forward.weights import random_weights
 from archcalc.network import load
 
 ARRAYS = {"conv1.weight": np.arange(6, dtype="float32").reshape(2, 3), "file": np.ones(2), "scope/a.0.b": np.zeros(())}
@@ -91,17 +93,41 @@ def test_files_that_are_not_there(path: Path) -> None:
     assert message(path) == "'F' cannot be read: Is a directory"
 
 
-@pytest.mark.parametrize("content", [b"", b"PK", b"archcalc: 1\n", b"\x80\x04N.", "npy", "pickle"])
+@pytest.mark.parametrize("content", [b"", b"PK", b"archcalc: 1\n", "npy"])
 def test_files_of_another_kind(content: bytes | str, path: Path) -> None:
-    """Texts, single arrays, pickles, and files that have just begun."""
-    if content == "npy":
+    """Texts, single arrays, and files that have just begun."""
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
         with open(path, "wb") as file:
             np.save(file, np.ones(3))
-    elif content == "pickle":
-        path.write_bytes(pickle.dumps(ARRAYS))
-    else:
-        path.write_bytes(content)
-    assert message(path) == "'F' is not an .npz file; numpy.savez writes them"
+    assert message(path) == "'F' is no file of weights that is read; .npz, .safetensors and .onnx are"
+
+
+PICKLE = (
+    "'F' is a pickle, as torch.save writes them: to load one is to run the code in it; "
+    "in torch: safetensors.torch.save_file(torch.load('{}', weights_only=True), 'weights.safetensors')"
+)
+
+
+@pytest.mark.parametrize("content", [b"\x80\x04N.", pickle.dumps(ARRAYS)])
+def test_pickles(content: bytes, path: Path) -> None:
+    """Are not opened, whatever they are called, and there is a way to convert them."""
+    path.write_bytes(content)
+    assert message(path) == PICKLE.format("weights.npz")
+    other = path.with_suffix(".pth")
+    other.write_bytes(b"PICKLE")
+    assert message(other) == PICKLE.format("weights.pth")
+
+
+def test_files_of_keras(path: Path) -> None:
+    """Are not read; how to convert them is said."""
+    path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+    hint = "in Keras: numpy.savez('weights.npz', **{v.path: v.numpy() for v in model.weights})"
+    assert message(path) == f"'F' is an HDF5 file, which is not read; {hint}"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model.weights.h5", b"")
+    assert message(path) == f"'F' is a file of Keras, which is not read; {hint}"
 
 
 def test_python_objects_are_refused(path: Path, tmp_path: Path) -> None:
@@ -112,7 +138,10 @@ def test_python_objects_are_refused(path: Path, tmp_path: Path) -> None:
     assert message(path).startswith("'F': 'b.weight' in it cannot be loaded: Object arrays cannot be loaded")
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("archive/data.pkl", pickle.dumps(Trap(tmp_path / "ran")))
-    assert message(path) == "'F': 'archive/data.pkl' is no array"
+    assert message(path) == PICKLE.format("weights.npz")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("notes.txt", "no array")
+    assert message(path) == "'F': 'notes.txt' is no array"
     assert not (tmp_path / "ran").exists()
 
 

@@ -12,10 +12,11 @@ from ops.cases import Sample
 from archcalc import ops
 from archcalc.errors import MOST_PROBLEMS, UsageError
 from archcalc.forward.draws import uniform
+from archcalc.forward.fit import fit_weights
 from archcalc.forward.kernels import Array
 from archcalc.forward.moments import PREDICTIONS, STANDARD, Moments, predict
 from archcalc.forward.reference import run_reference
-from archcalc.forward.weights import fan_in, fit_weights, random_weights, stored, weights_of
+from archcalc.forward.weights import fan_in, random_weights, stored, weights_of
 from archcalc.graph import Graph, Node
 from archcalc.infer import InferredGraph, infer
 from archcalc.network import load, loads
@@ -354,13 +355,13 @@ def test_everything_that_does_not_fit_is_named(small: InferredGraph) -> None:
     weights["\x1b[2Jx"] = np.zeros(1)
     assert said(lambda: fit_weights(small, weights, "w.npz")) == [
         "w.npz: 'first.weight' is 4×9, where 4×1×3×3 belongs",
+        "w.npz: small has no weight 'second.bais'; did you mean 'second.bias'?",
+        "w.npz: small has no weight '�[2Jx'; there is second.bias",
+        "w.npz: 'second.bias' 4 is missing",
         "w.npz: 'first.bias' holds int64 and not floating-point numbers",
         "w.npz: 'norm.weight' holds 2 values that are NaN, infinite or too large for float32",
         "w.npz: 'norm.bias' holds 1 value that is NaN, infinite or too large for float32",
         "w.npz: 'norm.running_var' holds negative variances",
-        "w.npz: small has no weight 'second.bais'; did you mean 'second.bias'?",
-        "w.npz: small has no weight '�[2Jx'; there is second.bias",
-        "w.npz: 'second.bias' 4 is missing",
     ]
 
 
