@@ -22,7 +22,7 @@ from archcalc.analysis.cost import count_operations
 from archcalc.analysis.params import count_params
 from archcalc.formats.export import text_of
 from archcalc.forward.reference import run_reference
-from archcalc.forward.weights import save_weights
+from archcalc.forward.weight_files.writing import save_weights
 from archcalc.network import Network, load
 from archcalc.spec import zoo
 

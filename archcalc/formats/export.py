@@ -130,7 +130,7 @@ def write_texts(network: Network, form: Form, path: str, text: str, weights: Any
     """A text, and beside a source weights: those asked for, or that the network comes with. They come first, so that
     a source never stands without them."""
     if weights is not None or (form in ("torch", "keras") and network.spec.weights):
-        from archcalc.forward.weights import save_weights
+        from archcalc.forward.weight_files.writing import save_weights
 
         save_weights(f"{os.path.splitext(path)[0]}.npz", _weights(network, weights))
     write_whole(path, lambda file: file.write(text.encode()))

@@ -12,7 +12,9 @@ import archcalc
 from archcalc.errors import UsageError
 from archcalc.formats.onnx_export import save_onnx
 from archcalc.forward.reference import run_reference
-from archcalc.forward.weights import load_weights, random_weights, save_weights
+from archcalc.forward.weight_files.opened import load_weights
+from archcalc.forward.weight_files.writing import save_weights
+from archcalc.forward.weights import random_weights
 from archcalc.network import load
 
 from .running import environment, run, run_on_terminal, start, succeed

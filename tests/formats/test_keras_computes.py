@@ -9,7 +9,7 @@ from ops.samples import SAMPLES
 
 from archcalc.analysis.params import count_params
 from archcalc.formats.sources.keras import to_keras
-from archcalc.forward.weights import save_weights
+from archcalc.forward.weight_files.writing import save_weights
 from archcalc.infer import InferredGraph
 from archcalc.network import load
 
