@@ -6,6 +6,7 @@ at onnx.ai/onnx/operators and, for what older opsets meant, their changelog.
 """
 
 import inspect
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -74,8 +75,9 @@ def compute(
     function = OPERATORS[kind]
     _check_inputs(kind, function, inputs)
     try:
-        # Infinities and NaN are results like others here.
-        with np.errstate(all="ignore"):
+        # Infinities and NaN are results like others here, the mean of nothing among them.
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
             results = function(call, *inputs)
     except _MISFITS as error:
         shown = ", ".join("none" if x is None else f"{np.asarray(x).dtype}{list(np.shape(x))}" for x in inputs)
@@ -83,7 +85,8 @@ def compute(
     results = results if isinstance(results, tuple) else (results,)
     if len(results) < outputs:
         raise UsageError(Problem(f"{kind} has {len(results)} outputs", None, f"{outputs} are asked for"))
-    return results[:outputs]
+    # Of arrays without axes numpy makes numbers.
+    return tuple(np.asarray(x) if isinstance(x, np.generic) else x for x in results[:outputs])
 
 
 def _check_inputs(kind: str, function: Callable[..., Any], inputs: Sequence[Array | None]) -> None:
