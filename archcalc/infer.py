@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from archcalc.errors import Problem, Problems, ShapeError
 from archcalc.graph import Graph, Node
-from archcalc.ops.base import Complaint, Op, Reads, Shape, Shapes, Weights, Work, show_shape
+from archcalc.ops.base import MOST_AXES, Complaint, Op, Reads, Shape, Shapes, Weights, Work, show_shape
 from archcalc.ops.source import Input
 
 
@@ -90,7 +90,12 @@ def propagate(
         for complaint in complaints:
             if not problems.said(node.spans.get(complaint.argument, node.span)):
                 problems.append(_problem(graph, shapes, node, complaint))
-        shapes.append(None if complaints else node.op.output(inputs))
+        shape = None if complaints else node.op.output(inputs)
+        if shape is not None and len(shape) > MOST_AXES:
+            message = f"{node.op.keyword} gives {len(shape)} axes, and {MOST_AXES} are the most that there can be"
+            problems.append(_problem(graph, shapes, node, Complaint(message)))
+            shape = None
+        shapes.append(shape)
     return shapes, problems
 
 

@@ -114,7 +114,10 @@ class Gap(Struct, frozen=True, gc=False):
 # (channels of a convolution, features of a linear layer); a Gap where neither can be said.
 Reads = tuple[Window | Gap | None, ...]
 
-POINTWISE: tuple[Reads, ...] = tuple(tuple(Window(axis) for axis in range(rank)) for rank in range(9))
+MOST_AXES = 8
+"""Of a shape, without the batch."""
+
+POINTWISE: tuple[Reads, ...] = tuple(tuple(Window(axis) for axis in range(rank)) for rank in range(MOST_AXES + 1))
 """By rank: every output unit reads the one input unit at its own place."""
 
 

@@ -77,6 +77,16 @@ def test_functions_behind_a_convolution(case: Sample) -> None:
         near(plan(*samples), reference(network, weights, samples)[2], 1e-10)
 
 
+def test_samples_that_no_layer_reads() -> None:
+    """They have a place all the same: a network may be made of what it has stored alone."""
+    stored, number = Node("a", OPS["parameter"]((3,))), Node("b", OPS["constant"]((3,), 0.5))
+    for more in ((), (Node("sum", OPS["add"](), (1, 2)),)):
+        network = infer(Graph("alone", (Node("x", OPS["input"]((4, 6, 6))), stored, number, *more)))
+        weights, samples = any_weights(network), samples_for(network, 2)
+        plan = compile_plan(network, weights, 2, 1, dtype="float64")
+        near(plan(*samples), reference(network, weights, samples)[len(network.nodes) - 1], 1e-10)
+
+
 @pytest.mark.parametrize("arguments", [{}, {"scale": 0.2}, {"is_causal": True}])
 @pytest.mark.parametrize("threads", [1, 3])
 def test_heads_that_lie_apart(arguments: dict[str, Any], threads: int) -> None:

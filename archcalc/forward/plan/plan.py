@@ -145,8 +145,9 @@ def _layout(lowered: Lowered, dtype: np.dtype[Any]) -> Layout:
         for value in (*step.reads, step.writes):
             first.setdefault(value.storage, 0)
             last[value.storage] = time_
-    for value in lowered.inputs:
+    for value in lowered.inputs:  # samples are copied to them, even where no step reads them
         first[value.storage] = 0
+        last.setdefault(value.storage, 0)
     for value in lowered.values.values():
         first.setdefault(value.storage, 0)
         last[value.storage] = len(lowered.steps)
