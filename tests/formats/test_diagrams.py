@@ -9,7 +9,7 @@ from typing import NamedTuple
 import hypothesis.strategies as st
 import pydot
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from archcalc.analysis.params import count_params
 from archcalc.formats.diagrams.dot import to_dot
@@ -18,7 +18,7 @@ from archcalc.formats.diagrams.mermaid import MOST_ARROWS, to_mermaid, too_large
 from archcalc.graph import Graph, Node
 from archcalc.infer import InferredGraph, infer
 from archcalc.network import load
-from archcalc.ops import Conv, Input, ReLU
+from archcalc.ops import Add, Conv, Input, ReLU
 
 NETWORKS = ("lenet5", "resnet50", "googlenet_aux", "densenet_40_12", "fractalnet_c3", "vit_b_16", "shufflenet_v2_x0_5")
 
@@ -165,6 +165,24 @@ def test_branches_alike_do_not_share_a_box() -> None:
     assert [box.name for box in draw(infer(Graph("two", tuple(nodes))), 1).boxes] == ["x", "a", "b"]
 
 
+def test_scopes_that_read_something_else_do_not_share_a_box() -> None:
+    """They hold the same layers and follow one another, but the second reads the input, too."""
+    nodes = [Node("x", Input((4, 8, 8)))]
+    nodes += [Node("a.conv", Conv(4, 1), (0,)), Node("a.add", Add(), (1, 0))]
+    alike = [Node("b.conv", Conv(4, 1), (2,)), Node("b.add", Add(), (3, 2))]
+    other = [alike[0], Node("b.add", Add(), (3, 0))]
+    assert len(draw(infer(Graph("alike", (*nodes, *alike))), 1).boxes) == 2
+    assert len(draw(infer(Graph("other", (*nodes, *other))), 1).boxes) == 3
+
+
+def test_shared_weights_count_once() -> None:
+    nodes = (Node("x", Input((4, 8, 8))), Node("a", Conv(4, 1), (0,)), Node("b", Conv(4, 1), (1,), shares=1))
+    assert [box.lines[2:] for box in draw(infer(Graph("two", nodes))).boxes[1:]] == [
+        ("4×8×8", "20 params"),
+        ("4×8×8",),
+    ]
+
+
 def test_kinds_are_told_by_facts() -> None:
     kinds = {box.lines[0]: box.kind for box in draw(load("vit_b_16").graph).boxes}
     assert kinds["input"] == "input"
@@ -177,6 +195,7 @@ def test_kinds_are_told_by_facts() -> None:
 HOSTILE = st.text(st.sampled_from("ab\"\\<>&;#|{}[]()%`*_-\n né×:='$/"), min_size=1, max_size=12)
 
 
+@example(["&amp;", "#35;"])
 @settings(max_examples=30)  # pydot takes its time
 @given(st.lists(HOSTILE, min_size=2, max_size=2, unique=True))
 def test_names_come_back(names: list[str]) -> None:

@@ -155,6 +155,31 @@ def test_shared_weights_are_one_module() -> None:
     assert model(Tensor("x")).made == ("first", ("relu", ("first", "x")))
 
 
+def test_weights_are_shared_across_scopes() -> None:
+    """Neither scope can be computed without the other's layer: both are open."""
+    nodes = [Node("x", Input((4, 8, 8))), Node("a.conv", Conv(4, 1), (0,)), Node("a.relu", ReLU(), (1,))]
+    nodes += [Node("b.c.conv", Conv(4, 1), (2,), shares=1), Node("b.c.relu", ReLU(), (3,))]
+    network = infer(Graph("two", tuple(nodes)))
+    check_weights(network)
+    model = model_of(to_torch(network))
+    dict(model.state())
+    assert model(Tensor("x")).made == ("b.c.relu", ("a.conv", ("a.relu", ("a.conv", "x"))))
+
+
+WIDTHS = [4, 6, 8, 10, 7, 7, 7, 7, 20, 17, 14, 3, 3, 9]
+
+
+def test_runs_of_layers_are_as_wide_as_they_were() -> None:
+    """Widths that grow evenly, stay, shrink and jump: of the comprehensions each goes just as far as it may."""
+    nodes = [Node("x", Input((WIDTHS[0], 5, 5)))]
+    nodes += [Node(f"body.{i}", Conv(width, 1), (i,)) for i, width in enumerate(WIDTHS[1:])]
+    network = infer(Graph("run", tuple(nodes)))
+    check_weights(network)
+    source = to_torch(network)
+    assert "*(nn.Conv2d(4 + 2 * i, 6 + 2 * i, 1) for i in range(3))," in source
+    assert "*(nn.Conv2d(7, 7, 1) for _ in range(3))," in source
+
+
 def test_weights_shared_by_other_layers_are_refused() -> None:
     nodes = (
         Node("x", Input((4, 8, 8))),
