@@ -120,6 +120,16 @@ def test_names_of_modules_are_those_of_torch() -> None:
     assert set(TABLE["attributes"]) == RESERVED
 
 
+def test_keras_has_channels_last_where_windows_slide() -> None:
+    """Samples are turned as they come; a linear layer mixes the last axis of ours, and the result has our axes."""
+    nodes = (Node("x", Input((4, 8, 6))), Node("a", Conv(5, 3), (0,)), Node("b", OPS["linear"](out_features=7), (1,)))
+    source = to_keras(infer(Graph("two", nodes)))
+    assert "x = layers.Permute((2, 3, 1))(inputs)" in source
+    assert 'x = layers.Dense(7, name="b")(layers.Permute((3, 1, 2))(x))' in source
+    assert 'return keras.Model(inputs, x, name="two")' in source
+    assert "keras.Model(inputs, layers.Permute((3, 1, 2))(x)" in to_keras(infer(Graph("one", nodes[:2])))
+
+
 def classes(source: str) -> dict[str, int]:
     """The classes or functions of a source, and how often each is named behind its definition."""
     tree = ast.parse(source)
