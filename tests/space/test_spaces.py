@@ -101,6 +101,26 @@ def test_bottlenecks_above_one_divide_by_both(bottleneck: int, group_width: int)
     assert stages(member("regnet", {**point, "resolution": 32}).graph)[0] == expected
 
 
+def test_a_width_is_a_group_at_least() -> None:
+    """8·3 = 24 is nearer to 0 than to lcm(20, 3) = 60, which it becomes: pycls takes the larger of the two."""
+    point = {"w_0": 8, "w_a": 0, "w_m": 2, "d": 2, "group_width": 20, "bottleneck": 3, "resolution": 32}
+    assert stages(member("regnet", point).graph) == [[20], [2], [20]]
+
+
+@pytest.mark.parametrize(("width", "groups", "width_per_group"), [(0.375, 32, 4), (0.625, 8, 8), (1, 32, 4)])
+def test_resnext_widths_are_rounded_down_before_groups_multiply(
+    width: float, groups: int, width_per_group: int
+) -> None:
+    """torchvision 0.29.1, resnet.Bottleneck: int(planes · (base_width / 64)) · groups."""
+    given = {"width": width, "groups": groups, "width_per_group": width_per_group, "resolution": 32}
+    graph = member("resnet", given).graph
+    index = graph.graph.index()
+    for stage in range(4):
+        planes = int(64 * 2**stage * width)
+        inner: Any = graph.nodes[index[f"stage{stage}.0.conv2.conv"]].op
+        assert inner.out_channels == int(planes * (width_per_group / 64)) * groups
+
+
 @pytest.mark.parametrize("entry", REFERENCE["regnet_published"], ids=lambda entry: entry["name"])
 def test_published_regnets(entry: dict[str, Any]) -> None:
     """To the last parameter and MAC what timm counts, and to the printed digit what pycls printed."""
