@@ -294,6 +294,13 @@ def test_initialisers_of_a_model(tmp_path: Path) -> None:
         np.testing.assert_array_equal(fitted[name], array)
 
 
+def test_a_model_is_opened_where_models_are(tmp_path: Path) -> None:
+    """The reader of files of weights alone says who does."""
+    (tmp_path / "a.onnx").write_bytes(b"\x08\x08")
+    with pytest.raises(UsageError, match="open_weights gives its initialisers"):
+        load_weights(tmp_path / "a.onnx")
+
+
 def test_half_the_bits_are_half_the_file() -> None:
     """A network gets float32, made when it is asked for; nothing keeps it."""
     network = load("lenet5").graph

@@ -55,6 +55,9 @@ def _unknown(path: str, begin: bytes) -> Problem:
     shown, ending = printable(path, 200), os.path.splitext(path)[1].lower()
     if begin[:1] == b"\x80" or ending in _PICKLES:
         return _pickle(path)
+    if ending == ".onnx":
+        hint = "archcalc.formats.weights.open_weights gives its initialisers"
+        return Problem(f"'{shown}' is a model and no file of weights alone", None, hint)
     if begin[:8] == b"\x89HDF\r\n\x1a\n":
         return Problem(f"'{shown}' is an HDF5 file, which is not read", None, _FROM_KERAS)
     return Problem(f"'{shown}' is no file of weights that is read", None, ".npz, .safetensors and .onnx are")
