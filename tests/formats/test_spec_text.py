@@ -160,6 +160,23 @@ def test_operators_that_the_language_does_not_have() -> None:
             to_spec(infer(Graph("n", tuple(nodes))))
 
 
+def test_names_that_hide_others() -> None:
+    """Within s0.b, `x` means s0.b.x: the layer above it is called by its full name, in every instance of the block."""
+    nodes = [Node("input", OPS["input"]((4,)))]
+    for scope in ("s0", "s1", "s2"):
+        start = len(nodes)
+        for name in ("x", "w", "b.x"):
+            nodes.append(Node(f"{scope}.{name}", OPS["relu"](), (len(nodes) - 1,)))
+        nodes.append(Node(f"{scope}.b.y", OPS["add"](), (start, start + 2)))
+        for name in ("b.t1", "b.t2", "b.t3", "z"):
+            nodes.append(Node(f"{scope}.{name}", OPS["tanh"](), (len(nodes) - 1,)))
+    network = infer(Graph("n", tuple(nodes)))
+    text = structured(network.graph)
+    assert text is not None
+    assert_equal(network, text)
+    assert "blocks:" in text
+
+
 def test_where_no_name_reaches_it_is_flat() -> None:
     """Within a.a.b, `a.x` means a layer of a.a, and `x` its own: only the full name from outside is left."""
     nodes = [Node("input", OPS["input"]((4,)))]
