@@ -160,6 +160,26 @@ def test_operators_that_the_language_does_not_have() -> None:
             to_spec(infer(Graph("n", tuple(nodes))))
 
 
+@pytest.mark.parametrize("last", [0, 1, 2])
+def test_arguments_that_only_seem_to_follow(last: int) -> None:
+    """A padding is worked out from its kernel, a width from another, where that is so in every instance."""
+    nodes = [Node("input", OPS["input"]((4, 9, 9)))]
+    for turn, (width, kernel, padding) in enumerate([(8, 3, 1), (16, 5, 2), (32 + last, 5, last)]):
+        for name, op in (
+            ("conv", OPS["conv"](width, kernel, padding=padding)),
+            ("relu", OPS["relu"]()),
+            ("wide", OPS["conv"](2 * width - last % 2, 1)),
+            ("tanh", OPS["tanh"]()),
+        ):
+            nodes.append(Node(f"part{turn}.{name}", op, (len(nodes) - 1,)))
+    network = infer(Graph("n", tuple(nodes)))
+    text = structured(network.graph)
+    assert text is not None
+    assert_equal(network, text)
+    assert ("=k//2" in text) == (last == 2)
+    assert ("=2*" in text) == (last % 2 == 0)
+
+
 def test_names_that_hide_others() -> None:
     """Within s0.b, `x` means s0.b.x: the layer above it is called by its full name, in every instance of the block."""
     nodes = [Node("input", OPS["input"]((4,)))]
@@ -168,7 +188,7 @@ def test_names_that_hide_others() -> None:
         for name in ("x", "w", "b.x"):
             nodes.append(Node(f"{scope}.{name}", OPS["relu"](), (len(nodes) - 1,)))
         nodes.append(Node(f"{scope}.b.y", OPS["add"](), (start, start + 2)))
-        for name in ("b.t1", "b.t2", "b.t3", "z"):
+        for name in ("b.t1", "b.t2", "b.t3", "b.t4", "b.t5", "b.t6", "z"):
             nodes.append(Node(f"{scope}.{name}", OPS["tanh"](), (len(nodes) - 1,)))
     network = infer(Graph("n", tuple(nodes)))
     text = structured(network.graph)

@@ -85,7 +85,7 @@ def test_a_chain_of_joins() -> None:
     for _ in range(300):
         nodes.append(Node(f"r{len(nodes)}", OPS["relu"](), (len(nodes) - 1,)))
     for i in range(300):
-        nodes.append(Node(f"a{i}", OPS["add"](), (len(nodes) - 1, 300 - i)))
+        nodes.append(Node(f"a{i}", OPS["add"](), (len(nodes) - 1, 299 - i)))
     network = infer(Graph("nest", tuple(nodes)))
     text = structured(network.graph)
     assert text is not None

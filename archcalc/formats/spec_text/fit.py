@@ -181,8 +181,8 @@ def _choice(first: Expr, rest: Expr, index: str) -> Expr:
 
 
 def _filled(row: Series) -> Iterator[Any]:
-    """The row with what nobody asks for taken from its neighbour."""
-    before = next((value for value in row if value is not ANY), None)
+    """The row with what nobody asks for taken from its neighbour, or 0, which formulas can reckon with."""
+    before = next((value for value in row if value is not ANY), 0)
     for value in row:
         before = before if value is ANY else value
         yield before
