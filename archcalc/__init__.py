@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from archcalc.analysis.whole import Analysis
     from archcalc.errors import ArchcalcError, ShapeError, SpecError, UsageError
     from archcalc.formats.export import export
-    from archcalc.forward.proof import prove
-    from archcalc.forward.run import run
-    from archcalc.network import Network, load, loads
+    from archcalc.network import Network, loads
+    from archcalc.opening import load, prove, run
     from archcalc.space.sweep import sweep
 
 __version__ = "0.1.0"
@@ -52,10 +51,10 @@ _HOMES = {
     "explain_layer": "archcalc.analysis.explain",
     "explain_network": "archcalc.analysis.explain",
     "export": "archcalc.formats.export",
-    "load": "archcalc.network",
+    "load": "archcalc.opening",
     "loads": "archcalc.network",
-    "prove": "archcalc.forward.proof",
-    "run": "archcalc.forward.run",
+    "prove": "archcalc.opening",
+    "run": "archcalc.opening",
     "sweep": "archcalc.space.sweep",
 }
 
@@ -74,10 +73,10 @@ def analyse(
     the forward pass of training. Raises ArchcalcError for what cannot be found, read or fitted together.
     """
     from archcalc.analysis.whole import Analysis
-    from archcalc.network import load
+    from archcalc.opening import load
 
     found = load(network, training=training) if isinstance(network, str) else network
-    return Analysis(found.spec, found.graph, batch, dtype, model, training)
+    return Analysis(found.spec, found.graph, batch, dtype, model, training, found.weights)
 
 
 def __getattr__(name: str) -> Any:

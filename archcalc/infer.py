@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 
 from msgspec import Struct
 
-from archcalc.errors import Problem, Problems, ShapeError
+from archcalc.errors import Problem, Problems, ShapeError, UsageError
 from archcalc.graph import Graph, Node
 from archcalc.ops.base import MOST_AXES, Complaint, Op, Reads, Shape, Shapes, Weights, Work, show_shape
 from archcalc.ops.source import Input
@@ -51,6 +51,20 @@ class InferredGraph(Struct, frozen=True):
     def input_shape(self) -> Shape:
         """The shape of the first place where samples enter."""
         return next(shape for node, shape in zip(self.nodes, self.shapes, strict=True) if isinstance(node.op, Input))
+
+    @property
+    def unknown(self) -> tuple[Node, ...]:
+        """What stands for operators that are not ours: where there is one, totals are no more than a least."""
+        return tuple(node for node in self.nodes if not node.op.known)
+
+    def need_known(self) -> None:
+        """Raise UsageError where a layer cannot be computed, because its operator is not ours."""
+        problems = [
+            Problem(f"'{node.name}' cannot be computed", None, f"its operator is none of ours: {node.op.title}")
+            for node in self.unknown
+        ]
+        if problems:
+            raise UsageError(problems)
 
     def notes(self) -> Iterator[tuple[Node, str]]:
         """What layers remark on their sizes: rows never read, axes seldom meant."""

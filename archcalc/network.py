@@ -3,7 +3,7 @@
 import operator
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -16,11 +16,22 @@ from archcalc.spec.model import Spec
 from archcalc.spec.tree import Tree, read_tree
 
 
+class StoredArray(Protocol):
+    """An array that lies in a file."""
+
+    def array(self) -> Any:
+        """Its values, as numpy has them."""
+
+
 class Network(Struct, frozen=True):
-    """A spec and the graph built from it."""
+    """A spec and the graph built from it.
+
+    `weights` are those of a model file, by our names for them (`conv1.weight`); None for those of specs.
+    """
 
     spec: Spec
     graph: InferredGraph
+    weights: Mapping[str, StoredArray] | None = None
 
 
 def load(

@@ -1,5 +1,6 @@
 """All analyses of one network under one set of conventions, each done when it is first asked for."""
 
+from collections.abc import Mapping
 from functools import cached_property
 
 from archcalc.analysis.cost import Cost, count_operations
@@ -8,6 +9,7 @@ from archcalc.analysis.params import Params, count_params
 from archcalc.analysis.receptive_field import ReceptiveFields, receptive_fields
 from archcalc.errors import Problem, UsageError, did_you_mean
 from archcalc.infer import InferredGraph
+from archcalc.network import StoredArray
 from archcalc.spec.model import Spec
 
 
@@ -25,6 +27,7 @@ class Analysis:
         dtype: str = "float32",
         model: Model = "peak",
         training: bool = False,
+        weights: Mapping[str, StoredArray] | None = None,
     ) -> None:
         if batch < 1:
             raise UsageError(Problem(f"a batch of {batch}", None, "a batch is 1 or more"))
@@ -38,6 +41,7 @@ class Analysis:
         self.dtype = dtype
         self.model = model
         self.training = training
+        self.weights = weights
 
     @cached_property
     def params(self) -> Params:

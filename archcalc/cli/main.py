@@ -81,7 +81,7 @@ class LazyGroup(click.Group):
 def cli() -> None:
     """Exact shapes, parameters, memory, operations and receptive fields of convolutional networks, explained.
 
-    NET is a network of the zoo (archcalc list), a .yaml file, or - for standard input.
+    NET is a network of the zoo (archcalc list), a .yaml or .onnx file, or - for a spec on standard input.
     """
 
 

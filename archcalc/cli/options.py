@@ -9,7 +9,7 @@ from msgspec import Struct
 from archcalc.analysis.memory import DTYPES, MODELS
 from archcalc.analysis.whole import Analysis
 from archcalc.errors import Problem, UsageError
-from archcalc.network import load
+from archcalc.opening import load
 from archcalc.views.layers import Choice
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -197,4 +197,12 @@ def analysis_of(network: str, conventions: Conventions) -> Analysis:
     """The analysis that a command's options ask for. Raises ArchcalcError."""
     training = conventions.mode == "train"
     found = load(network, conventions.input, changes_of(conventions), training)
-    return Analysis(found.spec, found.graph, conventions.batch, conventions.dtype, conventions.model, training)  # type: ignore[arg-type]
+    return Analysis(
+        found.spec,
+        found.graph,
+        conventions.batch,
+        conventions.dtype,
+        conventions.model,  # type: ignore[arg-type]
+        training,
+        found.weights,
+    )

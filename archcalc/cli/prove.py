@@ -9,6 +9,7 @@ from archcalc.cli.output import chosen_format, emit, emit_all
 from archcalc.cli.progress import Bar
 from archcalc.errors import Problem, UsageError, did_you_mean, printable
 from archcalc.forward.claims import KINDS, Kind
+from archcalc.network import Network
 from archcalc.views import proof as views
 
 
@@ -59,7 +60,8 @@ def _proven(analysis: Analysis, kinds: tuple[Kind, ...], seed: int) -> views.Pro
     from archcalc.forward.proof import prove
 
     with Bar(f"proving {analysis.spec.name}") as bar, prompt_interrupts(bar.abandon):
-        proof = prove(analysis.graph, kinds, seed, bar)
+        network = Network(analysis.spec, analysis.graph, analysis.weights)
+        proof = prove(network, kinds, seed, bar)
     return views.proven(analysis, proof)
 
 

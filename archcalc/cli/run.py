@@ -123,7 +123,7 @@ def run_network(network: str, output: Output, **options: Any) -> None:
     if wishes.top is not None and not is_vector(asked.graph.shapes[-1]):
         message = f"--top asks for classes, and {asked.spec.name} gives {show_shape(asked.graph.shapes[-1])}"
         raise UsageError(Problem(message))
-    found = _run(Network(asked.spec, asked.graph), wishes, samples, saves)
+    found = _run(Network(asked.spec, asked.graph, asked.weights), wishes, samples, saves)
     analysis = Analysis(asked.spec, asked.graph, found.batch)
     answer = _answer(found, wishes)
     for layer, path in saves.items():

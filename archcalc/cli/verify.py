@@ -7,7 +7,7 @@ from archcalc.cli.options import Output, output_options
 from archcalc.cli.output import chosen_format, emit
 from archcalc.cli.quantity import quantity
 from archcalc.errors import Problem, UsageError
-from archcalc.network import load
+from archcalc.opening import load
 from archcalc.spec.zoo import names
 from archcalc.views import verification
 

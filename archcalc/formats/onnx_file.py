@@ -82,6 +82,7 @@ class Stored(Struct, frozen=True):
             found = _mapped(self, np.dtype(plain).newbyteorder("<"))
         if self.dtype == "bfloat16":
             found = (found.astype(np.uint32) << 16).view(np.float32)
+        found = np.asarray(found).view()
         found.flags.writeable = False
         return found
 

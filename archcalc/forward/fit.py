@@ -12,6 +12,7 @@ from archcalc.forward.matching.report import Matching
 from archcalc.forward.weight_files.entry import FLOATS, Entry, Held, WeightFile, entry_of
 from archcalc.forward.weights import check_type
 from archcalc.infer import InferredGraph
+from archcalc.network import Network
 
 
 class Fitted(Mapping[str, Array]):
@@ -69,6 +70,17 @@ def fit_weights(
     if problems:
         raise UsageError(problems)
     return Fitted(matching, entries, dtype)
+
+
+def own_weights(network: Network) -> Fitted | None:
+    """The weights that a model file has for its network, mapped where they are float32; None for a spec.
+
+    Raises UsageError as `fit_weights` does, and where the values are not in the file.
+    """
+    if network.weights is None:
+        return None
+    arrays = {name: stored.array() for name, stored in network.weights.items()}
+    return fit_weights(network.graph, arrays, printable(network.spec.source.name, 200))
 
 
 def entries_of(arrays: Mapping[str, Array]) -> Mapping[str, Entry]:

@@ -27,6 +27,7 @@ from archcalc.forward.instruments import Sighting, Watch, tracing
 from archcalc.forward.kernels import Array
 from archcalc.forward.reference import run_reference
 from archcalc.forward.sight import prove_fields
+from archcalc.forward.fit import own_weights
 from archcalc.forward.weights import random_weights
 from archcalc.infer import InferredGraph
 from archcalc.network import Network, load
@@ -47,13 +48,17 @@ def prove(
 ) -> Proof:
     """Run a network, or one by name or path, and hold each claim about each layer against what is observed.
 
-    `kinds` are `shape`, `macs`, `rf` and `memory`. Weights and one sample are drawn from the seed. What disagrees is
-    part of the result and raises nothing; for a network that cannot be found or read, ArchcalcError is raised.
+    `kinds` are `shape`, `macs`, `rf` and `memory`. One sample is drawn from the seed, and so are the weights, where a
+    model file has none of its own. What disagrees is part of the result and raises nothing; for a network that cannot
+    be found or read, ArchcalcError is raised.
     """
     network = load(network) if isinstance(network, str) else network
+    if isinstance(network, Network):
+        network.graph.need_known()
+    own = own_weights(network) if isinstance(network, Network) else None
     network = network.graph if isinstance(network, Network) else network
     asked = tuple(kind for kind in KINDS if kind in kinds)
-    weights, watched = random_weights(network, seed), _WATCHED if "rf" in asked else 1.0
+    weights, watched = random_weights(network, seed) if own is None else own, _WATCHED if "rf" in asked else 1.0
     fields = None
     # Most products are small: threads of their own would gain little, and on a busy machine wait for each other.
     with threadpool_limits(1, user_api="blas"):

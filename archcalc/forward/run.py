@@ -7,7 +7,7 @@ import numpy as np
 
 from archcalc.errors import Problem, UsageError, did_you_mean, printable
 from archcalc.forward import classes
-from archcalc.forward.fit import Fitted, fit_weights
+from archcalc.forward.fit import Fitted, fit_weights, own_weights
 from archcalc.forward.kernels import Array
 from archcalc.forward.memory import available_memory, most_taken, predict_footprint, taken_now
 from archcalc.forward.passes import Progress, Way, run_passes
@@ -84,6 +84,7 @@ def run(
     found = load(network) if isinstance(network, str) else network
     way = Way(execution, algorithm, default_threads() if threads is None else threads, tuple(dict.fromkeys(keep)))
     _check(found, way, repeat, batch)
+    found.graph.need_known()
     labels = labels_of(found.spec)
     samples = samples_for(found, x, [image] if isinstance(image, (str, os.PathLike)) else list(image), batch)
     said, get_weights = weights_for(found, weights)
@@ -171,6 +172,8 @@ def weights_for(
         return given.shown, lambda: fit_weights(network.graph, given, given.shown)
     if isinstance(given, Mapping):
         return "given", lambda: fit_weights(network.graph, given)
+    if given is None and network.weights is not None:
+        return printable(network.spec.source.name, 200), lambda: own_weights(network) or {}
     path = os.fspath(given) if given is not None else network.spec.weights or "random:0"
     seed = seed_of(path)
     if seed is not None:

@@ -176,12 +176,20 @@ Choices = tuple[tuple[float, tuple[int, ...]], ...]
 
 class Op(Struct, frozen=True):
     """Base of all operators. `keyword` is the name in specs; `arity` how many inputs, None for `fewest` or more.
-    `views`: its output is a view of its input's memory, as in torch."""
+    `views`: its output is a view of its input's memory, as in torch. `known` is false only for what stands for an
+    operator that is not ours: its work and weights are no facts.
+    """
 
     keyword: ClassVar[str]
     views: ClassVar[bool] = False
     arity: ClassVar[int | None] = 1
     fewest: ClassVar[int] = 2
+    known: ClassVar[bool] = True
+
+    @property
+    def title(self) -> str:
+        """What tables call it."""
+        return self.keyword
 
     def check(self, inputs: Shapes) -> Iterator[Complaint]:
         """Everything that is wrong with the sizes; nothing when `output` may be asked."""

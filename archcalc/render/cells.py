@@ -4,11 +4,12 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from archcalc.views.table import Cell, Change, Column, Kind, Marked, Range, Row
+from archcalc.views.table import Cell, Change, Column, Kind, Least, Marked, Range, Row
 
 ASCII = str.maketrans(
     {
         "×": "x",
+        "≥": ">=",
         "·": "*",
         "−": "-",
         "–": "-",
@@ -34,6 +35,8 @@ def cell_text(value: Any, kind: Kind, si: bool = False) -> str:
     """A cell as text: counts written out, amounts in K, M and G, bytes in KiB and MiB (`si`: kB and MB)."""
     if value is None:
         return ""
+    if isinstance(value, Least):
+        return "?" if value.bare else f"≥ {cell_text(value.value, kind, si)}"
     if isinstance(value, Range):
         return f"{cell_text(value.first, kind, si)} … {cell_text(value.last, kind, si)}"
     if isinstance(value, Cell):

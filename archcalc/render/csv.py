@@ -4,7 +4,7 @@ import csv
 import io
 from typing import Any
 
-from archcalc.views.table import Cell, Change, Column, Marked, Range, Table
+from archcalc.views.table import Cell, Change, Column, Least, Marked, Range, Table
 
 _AXES = {1: ("",), 2: ("_h", "_w"), 3: ("_d", "_h", "_w")}
 
@@ -39,6 +39,8 @@ def _keys(column: Column, width: int) -> list[str]:
 
 
 def _exact(value: Any) -> Any:
+    if isinstance(value, Least):
+        return "?" if value.bare else f"≥{_exact(value.value)}"
     if isinstance(value, Range):
         return f"{_exact(value.first)}…{_exact(value.last)}"
     if isinstance(value, Cell):

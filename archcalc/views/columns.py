@@ -9,7 +9,7 @@ from archcalc.analysis.receptive_field import Field, Global, Nothing, Seen
 from archcalc.analysis.whole import Analysis
 from archcalc.errors import Problem, UsageError, did_you_mean
 from archcalc.ops.base import show_kernel, show_shape
-from archcalc.views.table import Column
+from archcalc.views.table import Column, Least
 
 Cell = Callable[[Analysis, int], Any]
 
@@ -24,6 +24,31 @@ class LayerColumn(Struct, frozen=True):
 
 def _share(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
+
+
+def _known(cell: Cell) -> Cell:
+    """A cell that nothing is known of, for what stands for an operator that is not ours."""
+    return lambda a, i: cell(a, i) if a.graph.nodes[i].op.known else Least(0, bare=True)
+
+
+def _of_all(cell: Cell) -> Cell:
+    """A share, where the whole is known."""
+    return lambda a, i: Least(0.0, bare=True) if a.graph.unknown else cell(a, i)
+
+
+def at_least(analysis: Analysis, value: int) -> int | Least:
+    """A total of a network: no more than a least, where it has layers that are not known."""
+    return Least(value) if analysis.graph.unknown else value
+
+
+def unknown_note(analysis: Analysis) -> tuple[str, ...]:
+    """Why totals are no more than a least: the layers whose operators are not known."""
+    unknown = analysis.graph.unknown
+    if not unknown:
+        return ()
+    more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+    named = ", ".join(f"{node.name} ({node.op.title})" for node in unknown[:5])
+    return (f"≥: not known is what these layers compute and store: {named}{more}",)
 
 
 def _input(analysis: Analysis, position: int) -> Any:
@@ -62,6 +87,8 @@ def _seen(seen: Seen, get: Callable[[Field], Any]) -> Any:
 
 def _weights(analysis: Analysis, position: int) -> str:
     weights = analysis.params.layers[position].weights
+    if not analysis.graph.nodes[position].op.known:
+        return "?"
     return ", ".join(show_shape(weight.shape) for weight in weights if weight.role == "trainable")
 
 
@@ -72,25 +99,35 @@ def _counted(analysis: Analysis, position: int) -> int:
 
 _ALL = (
     LayerColumn(
-        Column("layer", "Layer (type)", "name"), lambda a, i: (a.graph.nodes[i].name, a.graph.nodes[i].op.keyword)
+        Column("layer", "Layer (type)", "name"), lambda a, i: (a.graph.nodes[i].name, a.graph.nodes[i].op.title)
     ),
     LayerColumn(Column("input", "Input shape", "shape", 4), _input),
     LayerColumn(Column("output", "Output shape", "shape"), lambda a, i: a.graph.shapes[i]),
     LayerColumn(Column("kernel", "Kernel", "text", 3), _kernel),
     LayerColumn(Column("weights", "Weights", "text", 5), _weights),
-    LayerColumn(Column("params", "Params", "count"), lambda a, i: a.params.layers[i].params, True),
+    LayerColumn(Column("params", "Params", "count"), _known(lambda a, i: a.params.layers[i].params), True),
     LayerColumn(
-        Column("params_share", "%", "percent", 7), lambda a, i: _share(a.params.layers[i].params, a.params.params), True
+        Column("params_share", "%", "percent", 7),
+        _of_all(lambda a, i: _share(a.params.layers[i].params, a.params.params)),
+        True,
     ),
-    LayerColumn(Column("buffers", "Buffers", "count", 5), lambda a, i: a.params.layers[i].buffers, True),
-    LayerColumn(Column("macs", "MACs", "amount"), lambda a, i: a.cost.layers[i].macs, True),
-    LayerColumn(Column("macs_share", "%", "percent", 7), lambda a, i: _share(a.cost.layers[i].macs, a.cost.macs), True),
-    LayerColumn(Column("flops", "FLOPs", "amount", 4), lambda a, i: a.cost.layers[i].flops, True),
-    LayerColumn(Column("adds", "Adds", "amount", 5), lambda a, i: a.cost.layers[i].work.adds, True),
-    LayerColumn(Column("multiplies", "Mults", "amount", 5), lambda a, i: a.cost.layers[i].work.multiplies, True),
-    LayerColumn(Column("comparisons", "Compares", "amount", 5), lambda a, i: a.cost.layers[i].work.comparisons, True),
-    LayerColumn(Column("divisions", "Divs", "amount", 5), lambda a, i: a.cost.layers[i].work.divisions, True),
-    LayerColumn(Column("exponentials", "Exps", "amount", 5), lambda a, i: a.cost.layers[i].work.exponentials, True),
+    LayerColumn(Column("buffers", "Buffers", "count", 5), _known(lambda a, i: a.params.layers[i].buffers), True),
+    LayerColumn(Column("macs", "MACs", "amount"), _known(lambda a, i: a.cost.layers[i].macs), True),
+    LayerColumn(
+        Column("macs_share", "%", "percent", 7), _of_all(lambda a, i: _share(a.cost.layers[i].macs, a.cost.macs)), True
+    ),
+    LayerColumn(Column("flops", "FLOPs", "amount", 4), _known(lambda a, i: a.cost.layers[i].flops), True),
+    LayerColumn(Column("adds", "Adds", "amount", 5), _known(lambda a, i: a.cost.layers[i].work.adds), True),
+    LayerColumn(
+        Column("multiplies", "Mults", "amount", 5), _known(lambda a, i: a.cost.layers[i].work.multiplies), True
+    ),
+    LayerColumn(
+        Column("comparisons", "Compares", "amount", 5), _known(lambda a, i: a.cost.layers[i].work.comparisons), True
+    ),
+    LayerColumn(Column("divisions", "Divs", "amount", 5), _known(lambda a, i: a.cost.layers[i].work.divisions), True),
+    LayerColumn(
+        Column("exponentials", "Exps", "amount", 5), _known(lambda a, i: a.cost.layers[i].work.exponentials), True
+    ),
     LayerColumn(Column("values", "Values", "count", 2), lambda a, i: a.memory.layers[i].values, True),
     LayerColumn(Column("activations", "Act. mem", "bytes", 1), lambda a, i: a.memory.layers[i].bytes, True),
     LayerColumn(Column("counted", "Counted", "bytes", 2), _counted, True),

@@ -19,6 +19,7 @@ CONVENTIONS = {
 def document(analysis: Analysis) -> dict[str, Any]:
     """The contract of docs/json.md as plain data."""
     memory, notes = analysis.memory, dict[str, list[str]]()
+    unknown = [node.name for node in analysis.graph.unknown]
     for node, note in analysis.graph.notes():
         notes.setdefault(node.name, []).append(note)
     return {
@@ -38,6 +39,7 @@ def document(analysis: Analysis) -> dict[str, Any]:
             "weight_bytes": memory.weight_bytes,
             "activation_bytes": memory.activation_bytes,
             "peak_activation_bytes": memory.peak_bytes,
+            **({"at_least": unknown} if unknown else {}),
         },
     }
 
@@ -60,6 +62,8 @@ def _layer(analysis: Analysis, position: int, notes: dict[str, list[str]]) -> di
         "effective_stride": _axes(seen, lambda field: field.stride),
         "effective_padding": _axes(seen, lambda field: field.padding),
     }
+    if not node.op.known:
+        layer |= {"kind": getattr(node.op, "kind", ""), **dict.fromkeys(("params", "buffers", "macs", "flops"))}
     remarks = [*filter(None, [seen_note(seen)]), *notes.get(node.name, ())]
     return {**layer, "note": "; ".join(remarks)} if remarks else layer
 

@@ -7,8 +7,8 @@ from msgspec import Struct
 
 from archcalc.analysis.whole import Analysis
 from archcalc.errors import Problem, UsageError, did_you_mean
-from archcalc.views.columns import LayerColumn
-from archcalc.views.table import Column, Range, Row, Table
+from archcalc.views.columns import LayerColumn, unknown_note
+from archcalc.views.table import Column, Least, Range, Row, Table
 
 
 class Choice(Struct, frozen=True):
@@ -36,7 +36,7 @@ def layer_table(analysis: Analysis, title: str, columns: list[LayerColumn], choi
     flat = choice.flat or choice.sort or choice.top is not None
     found = tuple(_flat(analysis, columns, choice) if flat else _tree_rows(analysis, columns, choice))
     sums = _sums(analysis, columns)
-    notes = [f"{node.name}: {note}" for node, note in analysis.graph.notes()]
+    notes = [*unknown_note(analysis), *(f"{node.name}: {note}" for node, note in analysis.graph.notes())]
     if any(row.times > 1 for row in found):
         notes.append("×n: a block that is there n times; its own row counts all of them, its layers are shown once")
     return Table(
@@ -86,6 +86,8 @@ def sort_index(columns: list[Column], key: str) -> int:
 
 def _sortable(cell: Any) -> tuple[int, Any]:
     """Numbers before texts before nothing, so that mixed columns sort."""
+    if isinstance(cell, Least):
+        return 2, cell.value
     if isinstance(cell, tuple) and cell and all(isinstance(part, int) for part in cell):
         product = 1
         for part in cell:

@@ -7,7 +7,7 @@ from archcalc.analysis.memory import DTYPES, MODELS
 from archcalc.analysis.receptive_field import Field, Misalignment
 from archcalc.analysis.whole import Analysis
 from archcalc.ops.base import axis_names
-from archcalc.views.columns import columns_named
+from archcalc.views.columns import at_least, columns_named, unknown_note
 from archcalc.views.layers import Choice, conventions, layer_table
 from archcalc.views.table import Column, Fact, Row, Table
 
@@ -83,11 +83,12 @@ def params_total(analysis: Analysis) -> Table:
         conventions(analysis),
         _QUANTITY,
         (
-            Row(("params", params.params, "trainable"), style="total"),
+            Row(("params", at_least(analysis, params.params), "trainable"), style="total"),
             *rows,
-            Row(("buffers", params.buffers, "running statistics and constants, not trained")),
-            Row(("weight bytes", size, f"(params + buffers) × {analysis.dtype}")),
+            Row(("buffers", at_least(analysis, params.buffers), "running statistics and constants, not trained")),
+            Row(("weight bytes", at_least(analysis, size), f"(params + buffers) × {analysis.dtype}")),
         ),
+        notes=unknown_note(analysis),
     )
 
 
@@ -119,13 +120,18 @@ def macs_total(analysis: Analysis) -> Table:
     )
     rows = [
         Row(
-            ("MACs", cost.macs, "multiply-accumulates of convolutions and matrix products, bias left out"),
+            (
+                "MACs",
+                at_least(analysis, cost.macs),
+                "multiply-accumulates of convolutions and matrix products, bias left out",
+            ),
             style="total",
         ),
         *(Row(line) for line in classes if line[1]),
-        Row(("FLOPs", cost.flops, "2·MACs + all of the above"), style="total"),
+        Row(("FLOPs", at_least(analysis, cost.flops), "2·MACs + all of the above"), style="total"),
     ]
-    return Table(f"{analysis.spec.title}: operations", conventions(analysis), _QUANTITY, tuple(rows))
+    title, notes = f"{analysis.spec.title}: operations", unknown_note(analysis)
+    return Table(title, conventions(analysis), _QUANTITY, tuple(rows), notes=notes)
 
 
 def memory_per_layer(analysis: Analysis, columns: tuple[str, ...], choice: Choice) -> Table:
@@ -150,13 +156,17 @@ def memory_total(analysis: Analysis) -> Table:
     memory, params = analysis.memory, analysis.params
     columns = (Column("quantity", ""), Column("values", "Values", "count"), Column("bytes", "Bytes", "bytes"))
     stored, size = params.params + params.buffers, DTYPES[memory.dtype]
-    rows = [Row(("weights", stored, memory.weight_bytes))]
+    rows = [Row(("weights", at_least(analysis, stored), at_least(analysis, memory.weight_bytes)))]
     rows.append(Row((f"activations ({memory.model})", memory.values, memory.activation_bytes), style="total"))
     if memory.model == "peak":
         rows += [Row((f"  {tensor.name}", tensor.bytes // size, tensor.bytes)) for tensor in memory.alive]
-    together = (memory.values + stored, memory.weight_bytes + memory.activation_bytes)
-    rows.append(Row(("together", *together), style="total"))
-    notes = [_MODEL[memory.model], f"other models: --model {' or '.join(m for m in MODELS if m != memory.model)}"]
+    together = [memory.values + stored, memory.weight_bytes + memory.activation_bytes]
+    rows.append(Row(("together", *(at_least(analysis, number) for number in together)), style="total"))
+    notes = [
+        *unknown_note(analysis),
+        _MODEL[memory.model],
+        f"other models: --model {' or '.join(m for m in MODELS if m != memory.model)}",
+    ]
     if memory.model == "peak":
         notes.insert(0, f"activations are at their peak while {memory.peak_layer} runs")
     title = f"{analysis.spec.title}: memory of a forward pass"
@@ -195,10 +205,10 @@ def whole_network(analysis: Analysis) -> tuple[Fact, ...]:
     """What a network is in a few numbers."""
     params, memory, last = analysis.params, analysis.memory, analysis.fields.last
     facts = [
-        Fact("Params", params.params, "count", _with_weight_bytes(analysis)),
-        Fact("MACs", analysis.cost.macs, "count"),
-        Fact("FLOPs", analysis.cost.flops, "count", "2·MACs + every other operation"),
-        Fact("Weights", memory.weight_bytes, "bytes", analysis.dtype),
+        Fact("Params", at_least(analysis, params.params), "count", _with_weight_bytes(analysis)),
+        Fact("MACs", at_least(analysis, analysis.cost.macs), "count"),
+        Fact("FLOPs", at_least(analysis, analysis.cost.flops), "count", "2·MACs + every other operation"),
+        Fact("Weights", at_least(analysis, memory.weight_bytes), "bytes", analysis.dtype),
         Fact("Activations", memory.activation_bytes, "bytes", _model_remark(analysis)),
     ]
     if last is not None:

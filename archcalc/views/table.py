@@ -40,6 +40,20 @@ class Range(Struct, frozen=True):
     last: Any
 
 
+class Least(Struct, frozen=True):
+    """A number that is known to be no smaller; with `bare`, nothing at all is known of it."""
+
+    value: Any
+    bare: bool = False
+
+    def __add__(self, other: Any) -> "Least":
+        if isinstance(other, Least):
+            return Least(self.value + other.value, self.bare and other.bare)
+        return Least(self.value + other, self.bare and not other)
+
+    __radd__ = __add__
+
+
 class Cell(Struct, frozen=True):
     """A cell with a kind of its own, in a column where counts and bytes stand below one another."""
 

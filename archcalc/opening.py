@@ -1,0 +1,81 @@
+"""Any network by name or path: of the zoo, a spec, or a model file of another framework."""
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from archcalc import network as specs
+from archcalc.builder.overrides import Overrides, with_arguments
+from archcalc.errors import Problem, Problems, Source, SpecError, printable
+from archcalc.graph import Graph
+from archcalc.infer import infer
+from archcalc.network import Network, overrides_of
+from archcalc.spec.model import Spec
+
+if TYPE_CHECKING:
+    from archcalc.forward.claims import Proof
+    from archcalc.forward.run import Run
+
+ENDING = ".onnx"
+
+
+def load(
+    network: str | os.PathLike[str],
+    input: str | Iterable[int] | None = None,  # noqa: A002 - the words of the command line
+    set: Mapping[str, Any] | None = None,  # noqa: A002
+    training: bool = False,
+) -> Network:
+    """A network of the zoo, a `.yaml` or `.onnx` path, or `-` for a spec on standard input.
+
+    `input` replaces the input shape (`(3, 227, 227)` or `"3x227x227"`); `set` changes variables of a spec and arguments
+    of layers (`{"vars.classes": 10, "conv1.stride": 2}`). `training` is what expressions of a spec know by that name.
+    A network of a model file knows its weights, which are read when they are asked for.
+
+    Raises UsageError for a network that cannot be found or read, SpecError for what cannot be read in a spec and
+    ShapeError for what does not fit; each holds all problems of its kind and those of the other.
+    """
+    path = os.fspath(network)
+    if path.lower().endswith(ENDING):
+        return _model(path, overrides_of(input, set or {}))
+    return specs.load(path, input, set, training)
+
+
+def _model(path: str, overrides: Overrides) -> Network:
+    from archcalc.formats.importer.model import open_model
+
+    found = open_model(path, overrides.input)
+    name = os.path.splitext(os.path.basename(path))[0]
+    spec = Spec(Source(path, ""), name, name, None, {}, {}, {}, ())
+    graph = found.graph
+    if overrides.arguments or overrides.variables:
+        graph = infer(_changed(graph.graph, name, overrides))
+    return Network(spec, graph, found.weights)
+
+
+def _changed(graph: Graph, name: str, overrides: Overrides) -> Graph:
+    """The graph with arguments of layers changed. Raises SpecError for what it does not have."""
+    problems = Problems()
+    for variable, tree in overrides.variables.items():
+        message = f"there is no variable '{printable(variable, 40)}'"
+        problems.append(Problem(message, tree.span, f"'{name}' has no vars: it has layers with arguments"))
+    changed = with_arguments(graph, overrides, problems)
+    if problems:
+        raise SpecError(problems)
+    return changed
+
+
+def run(network: Network | str, x: Any = None, **options: Any) -> "Run":
+    """Run a network, or one by name or path, on samples: `archcalc.forward.run.run`, which tells the options.
+
+    A network of a model file has weights of its own, which are taken where none are given.
+    """
+    from archcalc.forward.run import run as run_network
+
+    return run_network(load(network) if isinstance(network, str) else network, x, **options)
+
+
+def prove(network: Any, *arguments: Any, **options: Any) -> "Proof":
+    """Hold the claims about a network, or one by name or path, against what it does: `archcalc.forward.proof.prove`."""
+    from archcalc.forward.proof import prove as prove_network
+
+    return prove_network(load(network) if isinstance(network, str) else network, *arguments, **options)
