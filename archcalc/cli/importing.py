@@ -4,7 +4,7 @@ import click
 
 from archcalc.cli.options import Output, network_argument
 from archcalc.cli.output import write
-from archcalc.network import load
+from archcalc.opening import load
 
 
 @click.command("import")

@@ -6,7 +6,7 @@ from archcalc.analysis.whole import Analysis
 from archcalc.cli.options import Output, output_options
 from archcalc.cli.output import chosen_format, emit
 from archcalc.errors import Problem, UsageError, did_you_mean, printable
-from archcalc.network import load
+from archcalc.opening import load
 from archcalc.spec.zoo import names, read, spaces
 from archcalc.views.table import Column, Row, Table
 

@@ -1,5 +1,7 @@
 """A model file → a network of ours with its weights: what `archcalc.load` does with an `.onnx` path."""
 
+import os
+
 from archcalc.errors import ArchcalcError, Problem, printable
 from archcalc.formats.importer.onnx_program import to_program
 from archcalc.formats.importer.opened import Opened, opened
@@ -16,7 +18,7 @@ def open_model(path: str, shape: Shape | None = None) -> Opened:
     """
     program = to_program(read_model(path))
     try:
-        return opened(program, shape, recognise)
+        return opened(program, os.path.splitext(os.path.basename(path))[0], shape, recognise)
     except ArchcalcError as error:
         shown = printable(path, 200)
         raise type(error)(

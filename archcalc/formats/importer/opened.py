@@ -25,15 +25,15 @@ class Opened(Struct, frozen=True):
     weights: Mapping[str, Stored]
 
 
-def opened(program: Program, shape: Shape | None, recognise: Callable[[Sketch], None]) -> Opened:
-    """The network of a program, its input in the shape of a sample, where one is given.
+def opened(program: Program, name: str, shape: Shape | None, recognise: Callable[[Sketch], None]) -> Opened:
+    """The network of a program under a name, its input in the shape of a sample, where one is given.
 
     Raises UsageError for what cannot be stated, for inputs without a size, and where no output depends on an input.
     """
     shapes, count = whole_shapes(program, shape)
     sketch = sketched(program, shapes, count)
     recognise(sketch)
-    return _finished(program.name, sketch)
+    return _finished(name, sketch)
 
 
 def whole_shapes(program: Program, shape: Shape | None) -> tuple[dict[str, Shape], int]:
