@@ -23,11 +23,11 @@ from archcalc.analysis.memory import DTYPES, measure_memory
 from archcalc.forward.claims import KINDS, Claim, Kind, LayerProof, Proof
 from archcalc.forward.curtains import FAILURES, failure, work_of
 from archcalc.forward.draws import uniform
+from archcalc.forward.fit import own_weights
 from archcalc.forward.instruments import Sighting, Watch, tracing
 from archcalc.forward.kernels import Array
 from archcalc.forward.reference import run_reference
 from archcalc.forward.sight import prove_fields
-from archcalc.forward.fit import own_weights
 from archcalc.forward.weights import random_weights
 from archcalc.infer import InferredGraph
 from archcalc.network import Network, load
