@@ -70,8 +70,7 @@ def answers(question: Question, points: Points, layers: int) -> Iterator[Answer 
             pending += reversed(part.pieces(at_once))
             continue
         if part.count <= FEW:
-            for place in range(part.count):
-                yield single(question, part.one(place))
+            yield from _one_by_one(question, part)
             continue
         try:
             yield Answer(part, _measured(question, part))
@@ -79,6 +78,8 @@ def answers(question: Question, points: Points, layers: int) -> Iterator[Answer 
             pending += reversed(part.parted(parting.labels))
         except ArchcalcError:
             yield from _impossible(question, part)
+        except TypeError:  # a fact that needs plain ints, to key a set on or to hand to a library
+            yield from _one_by_one(question, part)
 
 
 def single(question: Question, point: Points) -> Answer | Impossible:
@@ -145,13 +146,16 @@ def _measured(question: Question, points: Points) -> dict[str, Any]:
 
 def _impossible(question: Question, points: Points) -> Iterator[Answer | Impossible]:
     """Variants of a pass that failed, if the first and the last fail by themselves; one by one if not."""
-    ends = [single(question, points.one(place)) for place in (0, points.count - 1)]
+    ends = [single(question, points.one(int(place))) for place in (points.rows.argmin(), points.rows.argmax())]
     first = ends[0]
     if isinstance(first, Impossible) and isinstance(ends[1], Impossible):
         yield Impossible(tuple(points.rows.ravel().tolist()), first.settings, first.problems)
         return
-    for place in range(points.count):
-        yield single(question, points.one(place))
+    yield from _one_by_one(question, points)
+
+
+def _one_by_one(question: Question, points: Points) -> Iterator[Answer | Impossible]:
+    return (single(question, points.one(place)) for place in range(points.count))
 
 
 def spread_out(value: Any, shape: tuple[int, ...]) -> Any:

@@ -34,12 +34,17 @@ class Points(Struct, frozen=True):
         return Points(tuple(pick[place : place + 1] for pick in flat.picks), flat.rows[place : place + 1])
 
     def parted(self, labels: Array) -> "list[Points]":
-        """Those of equal labels together; blocks remain blocks where labels differ along one dimension only."""
+        """Those of equal labels together.
+
+        Dimensions along which labels differ become one, unless they are one; the others remain what they are, so that
+        what depends on one axis is still computed once for each of its values.
+        """
         if labels.ndim != self.rows.ndim:
             labels = labels.reshape((1,) * (self.rows.ndim - labels.ndim) + labels.shape)
         along = [axis for axis, size in enumerate(labels.shape) if size > 1]
         if len(along) != 1:
-            return self._flat().parted(np.broadcast_to(labels, self.rows.shape).ravel())
+            whole = np.broadcast_to(labels, [n if axis in along else 1 for axis, n in enumerate(self.rows.shape)])
+            return self._merged(along).parted(_merged(whole, along))
         line = labels.ravel()
         order = np.argsort(line, kind="stable")
         cuts = np.flatnonzero(np.diff(line[order])) + 1
@@ -59,11 +64,28 @@ class Points(Struct, frozen=True):
         picks = tuple(pick if pick.shape[axis] == 1 else pick.take(places, axis) for pick in self.picks)
         return Points(picks, self.rows.take(places, axis))
 
+    def _merged(self, axes: Sequence[int]) -> "Points":
+        """The same with several dimensions made one, which comes first."""
+        sizes = self.rows.shape
+        picks = [
+            np.broadcast_to(pick, [sizes[axis] if axis in axes else n for axis, n in enumerate(pick.shape)])
+            if any(pick.shape[axis] > 1 for axis in axes)
+            else pick
+            for pick in self.picks
+        ]
+        return Points(tuple(_merged(pick, axes) for pick in picks), _merged(self.rows, axes))
+
     def _flat(self) -> "Points":
         if self.rows.ndim == 1:
             return Points(tuple(np.broadcast_to(pick, self.rows.shape) for pick in self.picks), self.rows)
         picks = tuple(np.broadcast_to(pick, self.rows.shape).ravel() for pick in self.picks)
         return Points(picks, self.rows.ravel())
+
+
+def _merged(array: Array, axes: Sequence[int]) -> Array:
+    """An array with some of its dimensions made one, which comes first."""
+    others = [size for axis, size in enumerate(array.shape) if axis not in axes]
+    return np.moveaxis(array, axes, range(len(axes))).reshape(-1, *others)
 
 
 class Draw(Struct, frozen=True):

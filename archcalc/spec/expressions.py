@@ -21,6 +21,7 @@ from archcalc.numbers import Varying, agreed, maximum, minimum
 MAX_LENGTH = 500
 MAX_ITEMS = 10_000  # of a list, with the lists in it, or characters of a text
 MAX_STEPS = 2_000_000  # of all evaluations of a spec together
+_MOST_KNOWN = 10_000  # results that are kept for the next time
 
 Value = Any  # int, float, str, bool, None, or a list of them
 
@@ -170,15 +171,24 @@ class _Engine(simpleeval.EvalWithCompoundTypes):  # type: ignore[misc]
 
 class _Parsed(Struct, frozen=True):
     tree: ast.AST
-    names: frozenset[str]
+    names: tuple[str, ...]
+
+
+class _Known(Struct, frozen=True):
+    """What an expression gave, how many steps it took, and the values of its names, which are kept to stay the same."""
+
+    value: Value
+    steps: int
+    names: tuple[Value, ...]
 
 
 class Evaluator:
-    """Evaluates the expressions of one spec; each text is parsed once, however often a loop asks for it."""
+    """Evaluates the expressions of one spec; each text is parsed once, and worked out once for the same values."""
 
     def __init__(self) -> None:
         self._engine = _Engine()
         self._parsed: dict[str, _Parsed] = {}
+        self._known: dict[tuple[Any, ...], _Known] = {}
         self._wrong: dict[Span, Problem] = {}
 
     def check(self, expression: Expression) -> Problem | None:
@@ -198,9 +208,17 @@ class Evaluator:
     def evaluate(self, expression: Expression, names: Mapping[str, Value]) -> Value:
         """The value of an expression. Raises SpecError with what is wrong and the nearest name; once for a place."""
         parsed = self._parse(expression)
-        if any(names.get(name) is FAILED for name in parsed.names):
+        values = tuple([names.get(name) for name in parsed.names])
+        # Equal ints and the same objects give the same: repeated blocks ask for little else.
+        key = (expression.text, *[value if type(value) is int else (id(value),) for value in values])
+        known = self._known.get(key)
+        if known is not None and self._engine.steps + known.steps <= MAX_STEPS:
+            self._engine.steps += known.steps
+            return known.value
+        if any(value is FAILED for value in values):
             raise SpecError(())
         self._engine.names = names
+        before = self._engine.steps
         try:
             value = self._engine.eval(expression.text, previously_parsed=parsed.tree)
             self._check_value(value)
@@ -210,6 +228,8 @@ class Evaluator:
                 message, hint = self._why(error, names)
                 self._wrong[expression.span] = Problem(message, expression.span, hint)
             raise SpecError(self._wrong[expression.span]) from None
+        if len(self._known) < _MOST_KNOWN:
+            self._known[key] = _Known(value, self._engine.steps - before, values)
         return value
 
     def _why(self, error: Exception, names: Mapping[str, Value]) -> tuple[str, str]:
@@ -271,7 +291,7 @@ class Evaluator:
                 raise self._error(expression.span, "this is not an expression", "") from None
             if any(isinstance(node, ast.FormattedValue) and node.format_spec for node in ast.walk(tree)):
                 raise self._error(expression.span, "this cannot stand in an expression", "a format such as {i:>9}")
-            names = frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
+            names = tuple({node.id: None for node in ast.walk(tree) if isinstance(node, ast.Name)})
             parsed = self._parsed[expression.text] = _Parsed(tree, names)
         return parsed
 
