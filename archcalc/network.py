@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import Struct
 
-from archcalc.builder import Overrides, assemble
+from archcalc.builder import Overrides, Prepared, assemble
 from archcalc.errors import Problem, Problems, ShapeError, Source, SpecError, UsageError, printable
 from archcalc.infer import InferredGraph, propagate
 from archcalc.spec import zoo
@@ -74,13 +74,16 @@ def variant(spec: Spec, variables: Mapping[str, Tree]) -> Network:
     return changed(spec, Overrides(variables))
 
 
-def changed(spec: Spec, overrides: Overrides) -> Network:
-    """The network of a spec with everything changed that can be. Raises SpecError or ShapeError."""
-    return _built(spec, Problems(), overrides)
+def changed(spec: Spec, overrides: Overrides, prepared: Prepared | None = None) -> Network:
+    """The network of a spec with everything changed that can be. Raises SpecError or ShapeError.
+
+    Whoever asks for many variants has the spec `prepared`.
+    """
+    return _built(spec, Problems(), overrides, prepared)
 
 
-def _built(spec: Spec, problems: Problems, overrides: Overrides) -> Network:
-    assembly = assemble(spec, overrides)
+def _built(spec: Spec, problems: Problems, overrides: Overrides, prepared: Prepared | None = None) -> Network:
+    assembly = assemble(spec, overrides, prepared)
     shapes, misfits = propagate(assembly.graph, assembly.broken)
     problems += assembly.problems
     if problems or misfits:

@@ -2,5 +2,6 @@
 
 from archcalc.builder.assemble import Assembly, assemble, build
 from archcalc.builder.overrides import Overrides
+from archcalc.builder.program import Prepared, prepare
 
-__all__ = ["Assembly", "Overrides", "assemble", "build"]
+__all__ = ["Assembly", "Overrides", "Prepared", "assemble", "build", "prepare"]

@@ -12,10 +12,11 @@ from archcalc.builder.program import (
     BranchStep,
     LoopStep,
     OpStep,
+    Prepared,
     Program,
     ProgramStep,
-    compile_spec,
     is_required,
+    prepare,
 )
 from archcalc.builder.resolve import Draft, resolve
 from archcalc.errors import Problem, Problems, Span, SpecError, did_you_mean, printable
@@ -51,11 +52,15 @@ def build(spec: Spec, overrides: Overrides = Overrides()) -> Graph:  # noqa: B00
     return assembly.graph
 
 
-def assemble(spec: Spec, overrides: Overrides = Overrides()) -> Assembly:  # noqa: B008 - frozen
+def assemble(
+    spec: Spec,
+    overrides: Overrides = Overrides(),  # noqa: B008 - frozen
+    prepared: Prepared | None = None,
+) -> Assembly:
     """The graph of a spec as far as it can be read, with what cannot: for callers that collect further problems."""
-    evaluator = Evaluator()
-    program, found = compile_spec(spec, evaluator)
-    problems = Problems(found, once=True)
+    prepared = prepared or prepare(spec)
+    program, evaluator = prepared.program, Evaluator(prepared.parsed)
+    problems = Problems(prepared.problems, once=True)
     names = _variables(spec, overrides, evaluator, problems)
     shape = overrides.input or _input_shape(spec, names, evaluator, problems)
     expansion = _Expansion(spec, program, evaluator, names, problems)

@@ -10,7 +10,7 @@ from archcalc.errors import Problem, Problems, did_you_mean, printable
 from archcalc.ops import OPS
 from archcalc.ops.activation import Identity
 from archcalc.ops.base import Op
-from archcalc.spec.expressions import Evaluator
+from archcalc.spec.expressions import Evaluator, Parsed
 from archcalc.spec.model import Block, Branch, Call, Repeat, Spec, Step, expression_of
 from archcalc.spec.schema import REQUIRED, RESERVED
 from archcalc.spec.tree import Mapping, Scalar, Sequence, Tree, plain
@@ -65,6 +65,21 @@ def compile_spec(spec: Spec, evaluator: Evaluator) -> tuple[Program, Problems]:
             compiler.problems.append(Problem(f"a block cannot be called '{block.name}', a layer is", block.span))
     blocks = {name: compiler.steps(block.steps) for name, block in spec.blocks.items()}
     return Program(compiler.steps(spec.steps), blocks), compiler.problems
+
+
+class Prepared(Struct, frozen=True):
+    """What of a spec is the same whatever its variables are: the program, its problems, and its parsed expressions."""
+
+    program: Program
+    problems: tuple[Problem, ...]
+    parsed: dict[str, Parsed]
+
+
+def prepare(spec: Spec) -> Prepared:
+    """What can be worked out of a spec once for many variants."""
+    parsed: dict[str, Parsed] = {}
+    program, problems = compile_spec(spec, Evaluator(parsed))
+    return Prepared(program, tuple(problems), parsed)
 
 
 class _Compiler:

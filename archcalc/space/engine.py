@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from archcalc.analysis.memory import Model
 from archcalc.analysis.whole import Analysis
-from archcalc.builder import Overrides
+from archcalc.builder import Overrides, Prepared, prepare
 from archcalc.errors import ArchcalcError, Problem
 from archcalc.network import changed, overrides_of
 from archcalc.space.many import Many
@@ -62,6 +62,7 @@ class Impossible(Struct, frozen=True):
 
 def answers(question: Question, points: Points, layers: int) -> Iterator[Answer | Impossible]:
     """The answers for all points, in the order in which they come about; `layers` is about how many a network has."""
+    prepared = prepare(question.spec)
     pending = list(reversed(_of_one_kind(question, points)))
     at_once = max(64, min(_MOST_AT_ONCE, _NUMBERS_AT_ONCE // max(1, layers)))
     while pending:
@@ -73,7 +74,7 @@ def answers(question: Question, points: Points, layers: int) -> Iterator[Answer 
             yield from _one_by_one(question, part)
             continue
         try:
-            yield Answer(part, _measured(question, part))
+            yield Answer(part, _measured(question, prepared, part))
         except Parting as parting:
             pending += reversed(part.parted(parting.labels))
         except ArchcalcError:
@@ -123,7 +124,7 @@ def _of_one_kind(question: Question, points: Points) -> list[Points]:
     return parts
 
 
-def _measured(question: Question, points: Points) -> dict[str, Any]:
+def _measured(question: Question, prepared: Prepared, points: Points) -> dict[str, Any]:
     """The quantities of all points at once. Raises Parting where they differ in more than numbers."""
     variables: dict[str, Tree] = {}
     arguments: dict[tuple[str, str], Tree] = {}
@@ -139,7 +140,7 @@ def _measured(question: Question, points: Points) -> dict[str, Any]:
     shape = own["input"]
     if shape is not None:
         shape = tuple(shape) if isinstance(shape, list) else (question.shape[0], *[shape] * (len(question.shape) - 1))
-    network = changed(question.spec, Overrides(variables, arguments, shape, question.training))
+    network = changed(question.spec, Overrides(variables, arguments, shape, question.training), prepared)
     analysis = Analysis(network.spec, network.graph, own["batch"], own["dtype"], question.model, question.training)
     return measure(analysis, question.keys)
 

@@ -1,5 +1,6 @@
 """Chunks and rows of a sweep → plain data."""
 
+from archcalc.builder.program import has_expression
 from archcalc.space.engine import Impossible
 from archcalc.space.report import Reason, Swept, Tally
 from archcalc.space.rows import Rows
@@ -23,7 +24,11 @@ def swept(sweep: Sweep, rows: Rows, tally: Tally, choice: str = "") -> Swept:
     """A sweep with the rows that are to be shown, and in words how they were chosen."""
     question, draw = sweep.question, sweep.draw
     settings = {target.setting for target in question.targets}
-    fixed = [] if "input" in settings or not question.shape else [f"input {'×'.join(map(str, question.shape))}"]
+    follows = question.spec.input is not None and has_expression(question.spec.input)
+    open_input = (
+        "input" in settings or not question.shape or (follows and any(t.owner == "vars" for t in question.targets))
+    )
+    fixed = [] if open_input else [f"input {'×'.join(map(str, question.shape))}"]
     fixed += [] if "batch" in settings else ["batch 1"]
     fixed += [] if "dtype" in settings else ["float32"]
     return Swept(

@@ -169,7 +169,9 @@ class _Engine(simpleeval.EvalWithCompoundTypes):  # type: ignore[misc]
         return agreed(super()._eval_formattedvalue(node))
 
 
-class _Parsed(Struct, frozen=True):
+class Parsed(Struct, frozen=True):
+    """The tree of an expression, and the names in it."""
+
     tree: ast.AST
     names: tuple[str, ...]
 
@@ -183,11 +185,14 @@ class _Known(Struct, frozen=True):
 
 
 class Evaluator:
-    """Evaluates the expressions of one spec; each text is parsed once, and worked out once for the same values."""
+    """Evaluates the expressions of one spec; each text is parsed once, and worked out once for the same values.
 
-    def __init__(self) -> None:
+    `parsed` holds texts that are parsed already, and takes in others.
+    """
+
+    def __init__(self, parsed: dict[str, Parsed] | None = None) -> None:
         self._engine = _Engine()
-        self._parsed: dict[str, _Parsed] = {}
+        self._parsed = {} if parsed is None else parsed
         self._known: dict[tuple[Any, ...], _Known] = {}
         self._wrong: dict[Span, Problem] = {}
 
@@ -275,7 +280,7 @@ class Evaluator:
         elif not number.finite() or (number.kind is int and abs(number) >= 2**63):  # type: ignore[arg-type]
             raise ValueError("it gives a number beyond all measure")
 
-    def _parse(self, expression: Expression) -> _Parsed:
+    def _parse(self, expression: Expression) -> Parsed:
         parsed = self._parsed.get(expression.text)
         if parsed is None:
             if len(expression.text) > MAX_LENGTH:
@@ -292,7 +297,7 @@ class Evaluator:
             if any(isinstance(node, ast.FormattedValue) and node.format_spec for node in ast.walk(tree)):
                 raise self._error(expression.span, "this cannot stand in an expression", "a format such as {i:>9}")
             names = tuple({node.id: None for node in ast.walk(tree) if isinstance(node, ast.Name)})
-            parsed = self._parsed[expression.text] = _Parsed(tree, names)
+            parsed = self._parsed[expression.text] = Parsed(tree, names)
         return parsed
 
     @staticmethod

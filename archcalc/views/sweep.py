@@ -13,7 +13,7 @@ MOST_SHOWN = 100
 _RANKS = {
     "buffers": 7,
     "activation_bytes": 6,
-    "input": 6,
+    "input": 5,
     "output": 6,
     "layers": 5,
     "depth": 5,

@@ -4,6 +4,7 @@ import math
 import operator
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -92,6 +93,15 @@ def test_arithmetic_is_that_of_each(sign: str, data: st.DataObject) -> None:
         for kind in (data.draw(st.sampled_from([INTS, FLOATS])), data.draw(st.sampled_from([INTS, INTS, FLOATS])))
     )
     agrees(ARITHMETIC[sign], rows, columns)
+
+
+@pytest.mark.parametrize("sign", ["+", "-", "*", "//", "%"])
+@settings(max_examples=60)
+@given(rows=st.lists(INTS, min_size=1, max_size=4), columns=st.lists(INTS, min_size=1, max_size=4))
+def test_bounds_follow_from_bounds(sign: str, rows: list[int], columns: list[int]) -> None:
+    """Where arrays are too large to look at for every result, it lies where its operands' bounds put it."""
+    with mock.patch("archcalc.space.many._SMALL", -1):
+        agrees(ARITHMETIC[sign], rows, columns)
 
 
 @pytest.mark.parametrize("name", ["maximum", "minimum", "gcd", "ceil_div"])
