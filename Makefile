@@ -18,6 +18,7 @@ docs:
 bench:
 	$(PYTHON) benchmarks/startup.py
 	$(PYTHON) benchmarks/analyses.py
+	$(PYTHON) benchmarks/sweep.py
 	$(PYTHON) benchmarks/forward.py
 
 .PHONY: check test lint docs bench

@@ -28,7 +28,7 @@ NETWORKS = (
 INTS = (1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 24, 30, 32, 33, 48, 64, 100, 128)
 
 
-def reference(name: str, settings: dict[str, Any]) -> dict[str, Any] | str:
+def reference(name: str, settings: dict[str, Any], model: Any, training: bool) -> dict[str, Any] | str:
     """The columns of one variant by the way of `archcalc summary`, or what is wrong with it."""
     given_ = dict(settings)
     size, batch, dtype = given_.pop("input", None), given_.pop("batch", 1), given_.pop("dtype", "float32")
@@ -40,8 +40,8 @@ def reference(name: str, settings: dict[str, Any]) -> dict[str, Any] | str:
             shape = (own[0], *[size] * (len(own) - 1))
         elif size is not None:
             shape = size
-        network = archcalc.load(name, input=shape, set=given_)
-        analysis = archcalc.analyse(network, batch=batch, dtype=dtype)
+        network = archcalc.load(name, input=shape, set=given_, training=training)
+        analysis = archcalc.analyse(network, batch, dtype, model, training)
     except ArchcalcError as error:
         return str(error)
     found = document(analysis)
@@ -60,9 +60,9 @@ def reference(name: str, settings: dict[str, Any]) -> dict[str, Any] | str:
     }
 
 
-def check(name: str, changes: dict[str, list[Any]], chunk: int = 10_000) -> tuple[int, int]:
+def check(name: str, changes: dict[str, list[Any]], model: Any = "peak", training: bool = False) -> tuple[int, int]:
     """Hold every variant of a grid against its own analysis; how many are possible and how many are not."""
-    sweep = archcalc.sweep(name, changes, chunk=chunk)
+    sweep = archcalc.sweep(name, changes, model=model, training=training)
     variants = [dict(zip(changes, values, strict=True)) for values in itertools.product(*changes.values())]
     assert sweep.count == len(variants)
     chunks = list(sweep)
@@ -72,7 +72,7 @@ def check(name: str, changes: dict[str, list[Any]], chunk: int = 10_000) -> tupl
     firsts = {min(found.rows): found for found in impossible.values()}
     assert sorted([*rows, *impossible]) == list(range(len(variants)))
     for number, variant in enumerate(variants):
-        expected = reference(name, variant)
+        expected = reference(name, variant, model, training)
         if isinstance(expected, str):
             assert number in impossible, (variant, expected)
             if number in firsts:
@@ -165,7 +165,7 @@ def _argument(draw: Any, network: archcalc.Network) -> dict[str, list[Any]]:
     return {f"{node.name}.{name}": draw(st.lists(st.sampled_from(INTS), min_size=3, max_size=4, unique=True))}
 
 
-@settings(max_examples=110)
+@settings(max_examples=60)
 @given(changes())
 def test_rows_are_the_analyses_of_variants(given_: tuple[str, dict[str, list[Any]]]) -> None:
     check(*given_)
@@ -209,6 +209,16 @@ CASES: list[tuple[str, dict[str, list[Any]], tuple[int, int]]] = [
 )
 def test_cases(name: str, changes_: dict[str, list[Any]], counts: tuple[int, int]) -> None:
     assert check(name, changes_) == counts
+
+
+@pytest.mark.parametrize("name", ["googlenet_aux", "mobilenet_v2", "densenet_40_12", "vit_b_16", "resnet18"])
+def test_models_of_memory_and_training(name: str) -> None:
+    """Auxiliary heads are there in training only, dropout and batch norm cost more then; each model counts its own."""
+    sizes = {"image": [32, 64, 96]} if name == "vit_b_16" else {"input": [32, 200, 224, 240]}
+    for model, training in (("lecture", False), ("all", True), ("peak", True)):
+        possible, impossible = check(name, {**sizes, "batch": [1, 5]}, model, training)
+        assert possible >= 6
+        assert possible + impossible == 2 * len(next(iter(sizes.values())))
 
 
 def test_chunks_are_the_grid_in_order() -> None:
