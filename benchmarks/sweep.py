@@ -2,10 +2,11 @@
 
     python benchmarks/sweep.py [MILLIONS]
 
-Three sweeps, all columns: resnet50 over widths, inputs and batches (one structure); the RegNet design space, whose depths
-and stages follow from its five numbers (thousands of structures); and MILLIONS (1) of variants of resnet50 in a process of
-its own, whose peak memory is told, computed only and written as CSV. One by one is what `archcalc summary` does in a
-process that is warm: load, analyse, the same columns, for variants of the same sweep drawn at random. Quote the ratios.
+Three sweeps, all columns: resnet50 over widths, inputs and batches (one structure); the RegNet design space, whose
+depths and stages follow from its five numbers (thousands of structures); and MILLIONS (1) of variants of resnet50 in a
+process of its own, whose peak memory is told, computed only and written as CSV. One by one is what `archcalc summary`
+does in a process that is warm: load, analyse, the same columns, for variants of the same sweep drawn at random. Quote
+the ratios.
 """
 
 import random
@@ -59,12 +60,9 @@ def compared(network: str, changes: dict[str, Any], singles: int) -> None:
     single = [one_by_one(sweep, network, singles)]
     start = time.perf_counter()
     rows = impossible = 0
-    structures = set()
     for chunk in sweep:
         rows += len(chunk.rows)
         impossible += sum(len(found.rows) for found in chunk.impossible)
-        columns = chunk.rows.columns
-        structures |= set(zip(columns["layers"].tolist(), columns["depth"].tolist(), strict=True))
     seconds = time.perf_counter() - start
     single.append(one_by_one(sweep, network, singles))
     rate, each = sweep.count / seconds, statistics.mean(single)
@@ -102,7 +100,9 @@ def large() -> None:
 
 def main() -> None:
     millions = float(sys.argv[1]) if len(sys.argv) > 1 else 1.0
-    print(f"{'network':<16} {'variants':>9} {'impossible':>10} {'s':>8} {'variants/s':>12} {'one, ms':>10} {'ratio':>9}")
+    print(
+        f"{'network':<16} {'variants':>9} {'impossible':>10} {'s':>8} {'variants/s':>12} {'one, ms':>10} {'ratio':>9}"
+    )
     compared("resnet50", RESNET, 40)
     compared("spaces/regnet", REGNET, 40)
     with tempfile.TemporaryDirectory() as folder:

@@ -77,6 +77,7 @@ def test_draws_depend_on_seed_and_number_alone(method: str) -> None:
     axes = [axis("32:256:8"), axis("log:32:256"), axis("0.25:1.5")]
     draw = Draw(20_000, 7, method)
     whole = flat(drawn_points(axes, draw, 0, 20_000))
+    assert len(set(whole)) == len(whole)  # one of the three is any number between two
     for start, count in ((0, 1), (5, 100), (DRAWN_AT_ONCE - 3, 10), (DRAWN_AT_ONCE * 2 - 1, 3000), (19_999, 1)):
         assert flat(drawn_points(axes, draw, start, count)) == whole[start : start + count]
     assert flat(drawn_points(axes, Draw(100, 8, method), 0, 100)) != whole[:100]
