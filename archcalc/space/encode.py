@@ -42,9 +42,11 @@ class Encoding(Struct, frozen=True):
 
     def chunk(self, rows: Rows) -> bytes:
         if self.format == "csv":
-            return _csv(list(zip(*rows.lists(), strict=True)))
+            return b"".join(map(_csv, rows.lines()))
         if self.format == "jsonl":
-            return msgspec.json.Encoder().encode_lines(documents(rows))
+            keys = list(rows.columns)
+            parts = ([dict(zip(keys, row, strict=True)) for row in lines] for lines in rows.lines())
+            return b"".join(map(msgspec.json.Encoder().encode_lines, parts))
         return self._arrow(rows)
 
     def finish(self, pieces: str, ends: Sequence[int], path: str) -> None:
@@ -96,12 +98,6 @@ class Encoding(Struct, frozen=True):
 
 def _pyarrow(module: str) -> Any:
     return need(module, "pyarrow", "parquet", _WHAT)
-
-
-def documents(rows: Rows) -> list[dict[str, Any]]:
-    """Rows as JSON has them."""
-    keys = list(rows.columns)
-    return [dict(zip(keys, values, strict=True)) for values in zip(*rows.lists(), strict=True)]
 
 
 def _csv(lines: Sequence[Sequence[Any]]) -> bytes:

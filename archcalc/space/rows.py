@@ -1,6 +1,6 @@
 """Rows of a sweep as columns: what is chosen among them, and joined."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from archcalc.errors import Problem, UsageError, did_you_mean, printable
 from archcalc.space.operations import Array
 
 MOST_KEPT = 1_000_000
+_LINES = 8192
 
 
 class Rows(Struct, frozen=True):
@@ -28,6 +29,11 @@ class Rows(Struct, frozen=True):
     def lists(self) -> list[list[Any]]:
         """The columns as lists of Python's values."""
         return [column.tolist() for column in self.columns.values()]
+
+    def lines(self) -> "Iterator[list[tuple[Any, ...]]]":
+        """The rows as tuples of Python's values, some thousands at a time: they take more memory than arrays do."""
+        for start in range(0, len(self), _LINES):
+            yield list(zip(*self.taken(slice(start, start + _LINES)).lists(), strict=True))
 
 
 def joined(parts: Sequence[Rows]) -> Rows:

@@ -11,7 +11,7 @@ from archcalc.analysis.memory import MODELS, Model
 from archcalc.builder import Overrides
 from archcalc.builder.overrides import declared_argument
 from archcalc.errors import Problem, Problems, ShapeError, SpecError, UsageError, did_you_mean
-from archcalc.network import Network, changed
+from archcalc.network import changed
 from archcalc.space.axes import Between, Listed, Steps
 from archcalc.space.conditions import parse_condition
 from archcalc.space.engine import Answer, Impossible, Question, answers, spread_out
@@ -176,7 +176,7 @@ def _wanted(condition: Condition, rows: Rows) -> Any:
 
 
 def sweep(
-    network: "str | os.PathLike[str] | Network",
+    network: str | os.PathLike[str],
     set: Mapping[str, Any],  # noqa: A002 - the word of the command line
     *,
     sample: int | None = None,
@@ -188,7 +188,7 @@ def sweep(
     training: bool = False,
     chunk: int = CHUNK,
 ) -> Sweep:
-    """The variants of a network that `set` spans, with the quantities of `columns` (all of them by default).
+    """The variants of a network, by name or path, that `set` spans, with the quantities of `columns` (or all).
 
     `set` maps targets to what they take: variables (`width`, or `vars.width`), arguments of layers (`conv1.stride`),
     `input` (sizes of squares, or whole shapes), `batch` and `dtype`; values are a `range`, a list, one value, or a text
@@ -199,7 +199,9 @@ def sweep(
     Nothing is worked out before it is asked for: iterating gives chunks of rows. Raises ArchcalcError for targets,
     columns and conditions that mean nothing, and for more than a thousand million variants.
     """
-    spec = _spec_of(network)
+    spec, wrong = zoo.read(os.fspath(network))
+    if wrong:
+        raise SpecError(wrong)
     targets = targets_of(spec, set or spec.ranges)
     problems = Problems(_sample_problems(targets, sample, seed, method))
     if model not in MODELS:
@@ -232,15 +234,6 @@ def column_name(target: Target) -> str:
     if target.owner == "vars":
         return target.setting if target.word in QUANTITIES else target.word
     return target.setting
-
-
-def _spec_of(network: "str | os.PathLike[str] | Network") -> Spec:
-    if isinstance(network, Network):
-        return network.spec
-    spec, problems = zoo.read(os.fspath(network))
-    if problems:
-        raise SpecError(problems)
-    return spec
 
 
 def _sample_problems(targets: Sequence[Target], sample: int | None, seed: int, method: str) -> Iterator[Problem]:
