@@ -1,6 +1,6 @@
 """The options that commands share: one decorator gives them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -88,7 +88,9 @@ def _collected(kind: type[Struct], names: tuple[str, ...], command: Callable[...
     return packed
 
 
-def conventions_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def conventions_options(
+    command: Callable[..., Any], models: Sequence[str] = MODELS, dtype: str = "float32"
+) -> Callable[..., Any]:
     """--input, --batch, --dtype, --model, --mode and --set."""
     command = _collected(Conventions, ("input", "batch", "dtype", "model", "mode", "set"), command)
     for option in reversed(
@@ -98,13 +100,13 @@ def conventions_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--dtype",
                 type=click.Choice(list(DTYPES)),
-                default="float32",
+                default=dtype,
                 show_default=True,
                 help="Of weights and activations.",
             ),
             click.option(
                 "--model",
-                type=click.Choice(MODELS),
+                type=click.Choice(models),
                 default="peak",
                 show_default=True,
                 help="What memory of activations counts.",

@@ -1,4 +1,4 @@
-"""summary, shapes, params, macs, memory and rf: one question each, one table each."""
+"""summary, shapes, params, macs and rf: one question each, one table each."""
 
 from collections.abc import Callable
 from typing import Any
@@ -94,17 +94,6 @@ def macs(network: str, per_layer: bool, breakdown: bool, conventions: Convention
         table = reports.macs_per_layer(analysis, rows.columns, _choice(rows, output), breakdown)
     else:
         table = reports.macs_total(analysis)
-    _emit(table, analysis, output)
-
-
-@_command(_per_layer)
-def memory(network: str, per_layer: bool, conventions: Conventions, rows: Rows, output: Output) -> None:
-    """Memory of weights and activations, and the tensors that make the peak."""
-    analysis = analysis_of(network, conventions)
-    if _wants_layers(rows, per_layer, output):
-        table = reports.memory_per_layer(analysis, rows.columns, _choice(rows, output))
-    else:
-        table = reports.memory_total(analysis)
     _emit(table, analysis, output)
 
 

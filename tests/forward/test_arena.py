@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archcalc.forward.plan.arena import ALIGNMENT, Block, lay_out
+from archcalc.analysis.arena import ALIGNMENT, Block, lay_out
 
 blocks = st.builds(
     lambda size, first, length: Block(size * ALIGNMENT, first, first + length),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
-from archcalc.forward.plan.arena import Block, Layout, aligned, lay_out
+from archcalc.analysis.arena import Block, Layout, aligned, lay_out
 from archcalc.forward.plan.choose import Choice
 from archcalc.forward.plan.lower import Lowered, lower
 from archcalc.forward.plan.lowering import Options

@@ -1,0 +1,244 @@
+"""memory and fits: what a pass or a step takes, what is alive when, what fits."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import click
+import msgspec
+from msgspec import Struct
+
+from archcalc.analysis.memory import DTYPES, MODELS
+from archcalc.analysis.ordering import best_order, reordered
+from archcalc.analysis.timeline import SCRATCHES, Timeline, inference_timeline
+from archcalc.analysis.training import OPTIMIZERS, TrainingMemory, largest_batch, training_memory
+from archcalc.analysis.whole import Analysis
+from archcalc.cli.options import (
+    Conventions,
+    Output,
+    Rows,
+    analysis_of,
+    conventions_options,
+    network_argument,
+    output_options,
+    rows_options,
+)
+from archcalc.cli.output import chosen_format, emit, emit_all
+from archcalc.cli.quantity import byte_count
+from archcalc.errors import Problem, UsageError, enumerate_words
+from archcalc.infer import InferredGraph
+from archcalc.space.fitting import fit, smallest_arena
+from archcalc.space.hardware import read_hardware
+from archcalc.views import memory as views
+from archcalc.views import reports
+from archcalc.views.layers import Choice
+from archcalc.views.table import Table
+
+ALL_MODELS = (*MODELS, "inplace", "arena", "train")
+
+
+class Step(Struct, frozen=True):
+    """What a training step is assumed to be, and how a forward pass is laid out."""
+
+    optimizer: str | None
+    mixed: bool
+    checkpoint: int | None
+    scratch: str | None
+    reorder: bool
+    timeline: bool
+    fit: str | None
+
+
+@click.command()
+@network_argument
+@click.option("--per-layer", is_flag=True, help="A row for each layer instead of the totals.")
+@click.option("--timeline", is_flag=True, help="A row for each step: what is alive when.")
+@click.option("--optimizer", type=click.Choice(OPTIMIZERS), help="With --model train.  [default: sgd]")
+@click.option("--mixed", is_flag=True, help="With --model train: mixed precision, half-precision activations.")
+@click.option("--checkpoint", type=click.IntRange(min=1), metavar="N", help="With --model train: keep every N blocks.")
+@click.option("--scratch", type=click.Choice(SCRATCHES), help="With --model arena: of convolutions.  [default: none]")
+@click.option("--reorder", is_flag=True, help="With inplace or arena: the order with the lowest peak that is found.")
+@click.option("--fit", metavar="SIZE", help="The largest batch that takes no more: 16GiB.")
+@partial(conventions_options, models=ALL_MODELS)
+@rows_options
+@output_options
+@click.pass_context
+def memory(
+    context: click.Context,
+    /,
+    network: str,
+    per_layer: bool,
+    conventions: Conventions,
+    rows: Rows,
+    output: Output,
+    **options: Any,
+) -> None:
+    """Memory of weights and activations, and the tensors that make the peak.
+
+    Models: lecture, all and peak count outputs; inplace writes over what is not needed any more, arena besides lays
+    everything into one block (as on a microcontroller; see --dtype int8), train is a step of training.
+    """
+    step, limit = Step(**options), byte_count(options["fit"], "--fit") if options["fit"] is not None else None
+    _check(step, conventions.model)
+    if conventions.model in MODELS and not step.timeline and limit is None:
+        analysis = analysis_of(network, conventions)
+        emit(_table(analysis, per_layer, rows, output), output, lambda: _contract(analysis))
+        return
+    if rows != Rows((), Choice()) or per_layer:
+        raise UsageError(Problem("rows and columns are chosen of the models lecture, all and peak", None, "--timeline"))
+    analysis = analysis_of(network, msgspec.structs.replace(conventions, model="peak"))
+    tables, document, largest = _modelled(analysis, conventions.model, step, limit)
+    emit_all(tables[-1:] if chosen_format(output) == "csv" else tables, output, document)
+    if largest == 0:
+        context.exit(1)
+
+
+def _contract(analysis: Analysis) -> dict[str, Any]:
+    from archcalc.views.document import document
+
+    return document(analysis)
+
+
+def _table(analysis: Analysis, per_layer: bool, rows: Rows, output: Output) -> Table:
+    flat = chosen_format(output) == "csv"
+    if not (per_layer or flat or rows != Rows((), Choice())):
+        return reports.memory_total(analysis)
+    choice = rows.choice
+    picked = Choice(choice.depth, choice.sort, choice.top, choice.fold, True) if flat else choice
+    return reports.memory_per_layer(analysis, rows.columns, picked)
+
+
+def _check(step: Step, model: str) -> None:
+    """Whether every option is about the model. Raises UsageError with all that are not."""
+    problems = []
+    for name, given, models in (
+        ("--optimizer", step.optimizer is not None, ("train",)),
+        ("--mixed", step.mixed, ("train",)),
+        ("--checkpoint", step.checkpoint is not None, ("train",)),
+        ("--scratch", step.scratch is not None, ("arena",)),
+        ("--reorder", step.reorder, ("inplace", "arena")),
+        ("--timeline", step.timeline, ("peak", "inplace", "arena", "train")),
+        ("--fit", step.fit is not None, ("peak", "inplace", "arena", "train")),
+    ):
+        if given and model not in models:
+            problems.append(
+                Problem(f"{name} is not about the model {model}", None, f"--model {enumerate_words(models)}")
+            )
+    if problems:
+        raise UsageError(problems)
+
+
+def _modelled(
+    analysis: Analysis, model: str, step: Step, limit: int | None
+) -> tuple[list[Table], Callable[[], dict[str, Any]], int | None]:
+    """The tables of a model beyond plain outputs, what JSON shows, and the largest batch if it was asked for."""
+    if model == "train":
+        found = _step(analysis, step)
+        largest = None if limit is None else _largest(analysis, step, limit)
+        tables = [views.training_table(analysis, found, largest, limit)]
+        tables += [views.timeline_table(analysis, "a training step", found.timeline)] if step.timeline else []
+        return tables, lambda: views.training_document(analysis, found, largest, limit), largest
+    timeline, notes = _laid_out(analysis.graph, analysis.batch, analysis.dtype, model, step)
+    largest = None if limit is None else _largest_forward(analysis, model, step, limit)
+    tables = [views.inference_table(analysis, model, timeline, notes, largest, limit)]
+    tables += [views.timeline_table(analysis, "a forward pass", timeline)] if step.timeline else []
+    return tables, lambda: views.inference_document(analysis, model, timeline, largest, limit), largest
+
+
+def _step(analysis: Analysis, step: Step) -> TrainingMemory:
+    optimizer: Any = step.optimizer or "sgd"
+    return training_memory(analysis.graph, analysis.batch, analysis.dtype, optimizer, step.mixed, step.checkpoint or 0)
+
+
+def _largest(analysis: Analysis, step: Step, limit: int) -> int:
+    optimizer: Any = step.optimizer or "sgd"
+    return largest_batch(analysis.graph, limit, analysis.dtype, optimizer, step.mixed, step.checkpoint or 0)
+
+
+def _laid_out(graph: InferredGraph, batch: int, dtype: str, model: str, step: Step) -> tuple[Timeline, list[str]]:
+    """The timeline of a forward pass under a model, and what is said of it."""
+    notes = [_NOTES[model]]
+    scratch: Any = step.scratch or "none"
+    if model == "arena" and not step.reorder:
+        plain, joined = (inference_timeline(graph, batch, dtype, True, aliased, scratch) for aliased in (False, True))
+        notes += ["concatenations are joined with their inputs"] if joined.arena() < plain.arena() else []
+        return min(plain, joined, key=Timeline.arena), notes
+    if model == "arena":
+        arena = smallest_arena(graph, dtype, scratch, batch)
+        notes += ["concatenations are joined with their inputs"] if arena.joined else []
+        return arena.timeline, [*notes, _said(arena.reordered)]
+    timeline = inference_timeline(graph, batch, dtype, inplace=model == "inplace")
+    if not step.reorder:
+        return timeline, notes
+    other = reordered(graph, best_order(graph, batch, DTYPES[dtype]).order)
+    moved = inference_timeline(other, batch, dtype, inplace=model == "inplace")
+    better = moved.peak() < timeline.peak()
+    return (moved if better else timeline), [*notes, _said(better)]
+
+
+def _said(better: bool) -> str:
+    return "layers run in another order" if better else "no order of the layers was found that needs less"
+
+
+_NOTES = {
+    "peak": "peak: an output dies behind its last use, none is computed in place",
+    "inplace": "inplace: what is read unit by unit for the last time is written over; views are where they look",
+    "arena": "arena: in place, and all in one block",
+}
+
+
+def _largest_forward(analysis: Analysis, model: str, step: Step, limit: int) -> int:
+    """The largest batch whose forward pass fits beside the weights: activations are proportional to the batch."""
+    one, _ = _laid_out(analysis.graph, 1, analysis.dtype, model, step)
+    each = one.peak()
+    return max(0, (limit - analysis.memory.weight_bytes) // each) if each else 0
+
+
+def _size(text: str | None, option: str) -> int | None:
+    return None if text is None else byte_count(text, option)
+
+
+@click.command()
+@network_argument
+@click.option("--sram", metavar="SIZE", help="Memory for activations: 320KiB.")
+@click.option("--flash", metavar="SIZE", help="Memory for weights: 1MiB.")
+@click.option("--on", metavar="NAME", help="A microcontroller of the catalogue, or a .yaml file: its SRAM and flash.")
+@click.option("--scratch", type=click.Choice(SCRATCHES), default="none", show_default=True, help="Of convolutions.")
+@partial(conventions_options, dtype="int8")
+@output_options
+@click.pass_context
+def fits(
+    context: click.Context,
+    network: str,
+    sram: str | None,
+    flash: str | None,
+    on: str | None,
+    scratch: Any,
+    conventions: Conventions,
+    output: Output,
+) -> None:
+    """Does it fit, which tensors and layers are too large, and what would make it fit. Exit 1 where it does not.
+
+    Activations lie in one block (model arena) in SRAM, weights in flash: matrices and kernels in --dtype, vectors in
+    four bytes.
+    """
+    limits = {"sram": _size(sram, "--sram"), "flash": _size(flash, "--flash")}
+    if on is not None:
+        hardware = read_hardware(on)
+        limits = {name: getattr(hardware, name) if size is None else size for name, size in limits.items()}
+        if limits == {"sram": None, "flash": None}:
+            raise UsageError(Problem(f"nothing is said of {hardware.title}'s SRAM and flash", None, "--sram, --flash"))
+    if limits == {"sram": None, "flash": None}:
+        raise UsageError(Problem("fits into what?", None, "--sram 320KiB --flash 1MiB, or --on stm32f746"))
+    analysis = analysis_of(network, conventions)
+    channels = analysis.graph.input_shape[0]
+
+    def at_input(size: int) -> InferredGraph:
+        again = msgspec.structs.replace(conventions, input=f"{channels}x{size}x{size}")
+        return analysis_of(network, again).graph
+
+    look = None if network == "-" else at_input
+    found = fit(analysis.graph, limits["sram"], limits["flash"], analysis.dtype, scratch, look)
+    emit(views.fit_table(analysis, found), output, lambda: views.fit_document(analysis, found))
+    if not found.fits:
+        context.exit(1)
