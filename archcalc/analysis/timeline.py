@@ -152,7 +152,7 @@ def _written_over(network: InferredGraph, position: int) -> int | None:
         stays = reads == POINTWISE[len(shape)] or all(
             isinstance(entry, Window) and entry == Window(axis) for axis, entry in enumerate(reads)
         )
-        if stays and network.shapes[source] == shape and node.inputs.count(source) == 1:
+        if stays and network.shapes[source] == shape:
             return place
     return None
 
