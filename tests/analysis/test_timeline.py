@@ -93,7 +93,7 @@ layers:
 
 @pytest.mark.parametrize(("name", "joined"), [("squeezenet1_0", True), ("densenet121", False)])
 def test_concatenations_are_joined_where_it_pays(name: str, joined: bool) -> None:
-    """Both branches of a fire module end at the concatenation. DenseNet grows for a whole stage, and would lie empty."""
+    """Both branches of a fire module end at the concatenation. DenseNet grows for a stage, and would lie empty."""
     network = graph(name)
     found = smallest_arena(network, "float32")
     apart, together = (inference_timeline(network, inplace=True, joined=way) for way in (False, True))
