@@ -89,10 +89,24 @@ def test_tables_and_documents() -> None:
     assert [row["input"] for row in front["rows"]] == [64] * 5
 
 
+@pytest.mark.parametrize(
+    "more", [("--pareto", "min macs, max params"), ("--sort", "min macs", "--top", "4"), ("--top", "7")]
+)
+def test_choices_are_made_over_all_chunks(more: tuple[str, ...]) -> None:
+    """In every format, however the variants are cut."""
+    for kind in ("plain", "json", "csv", "jsonl"):
+        whole = succeed(*WIDTHS, *COLUMNS, *more, "--format", kind)
+        assert succeed(*WIDTHS, *COLUMNS, *more, "--format", kind, "--chunk", "4") == whole
+    assert succeed(*WIDTHS, *COLUMNS, "--format", "json", "--chunk", "4") == succeed(
+        *WIDTHS, *COLUMNS, "--format", "json"
+    )
+
+
 def test_long_tables_are_cut_and_say_so() -> None:
     text = succeed("sweep", "lenet5", "--set", "classes=1:500", "--columns", "params")
     assert "note: the first 100 of 500 rows: --top N shows more, -o FILE.csv has all" in text
     assert len([line for line in text.splitlines() if line.strip()[:1].isdigit()]) == 100
+    assert text == succeed("sweep", "lenet5", "--set", "classes=1:500", "--columns", "params", "--chunk", "30")
     assert "cut" not in succeed("sweep", "lenet5", "--set", "classes=1:500", "--columns", "params", "--top", "200")
 
 

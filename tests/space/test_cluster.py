@@ -52,6 +52,9 @@ def test_rows_are_those_of_one_process(client: Any) -> None:
     here = list(sweep)
     same(list(chunks_on(client, sweep, range(len(sweep.chunks)))), here)
     same(list(chunks_on(client, sweep, range(3, 6))), here[3:6])
+    small: Sweep = archcalc.sweep("squeezenet1_1", {"input": range(1, 40)}, chunk=9)
+    assert sum(len(chunk.impossible) for chunk in small) > 2
+    same(list(chunks_on(client, small, range(len(small.chunks)))), list(small))
 
 
 def test_a_killed_worker_loses_nothing(client: Any) -> None:

@@ -211,6 +211,39 @@ def test_cases(name: str, changes_: dict[str, list[Any]], counts: tuple[int, int
     assert check(name, changes_) == counts
 
 
+SPACES = {
+    "spaces/regnet": {"d": [13, 14], "w_0": "16:48:8", "w_a": "20:24:0.5", "w_m": "2:2.6", "group_width": [8, 16]},
+    "spaces/mobilenet": {},
+    "spaces/vgg": {},
+    "spaces/resnet": {},
+    "mobilenet_v2": {"width": "log:0.1:2.0", "input": "96:256"},
+    "efficientnet_b0": {"width": "0.5:2.0", "input": "32:300", "batch": "1:9"},
+}
+
+
+@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize("method", ["uniform", "sobol"])
+def test_drawn_variants(name: str, method: str) -> None:
+    """Points that lie anyhow, decimals among them: a row is what `--set` gives for the values that stand in it."""
+    sweep = archcalc.sweep(name, SPACES[name], sample=400, seed=5, method=method)
+    (chunk,) = sweep
+    impossible = {row for found in chunk.impossible for row in found.rows}
+    assert len(chunk.rows) + len(impossible) == 400
+    points = sweep.points(0)
+    places = {number: place for place, number in enumerate(chunk.rows.numbers.tolist())}
+    for number in range(0, 400, 16):
+        texts = engine.settings_of(sweep.question, points.one(number))
+        settings_ = {key: int(text) if key in ("batch", "input") else text for key, text in texts.items()}
+        expected = reference(name, settings_, "peak", False)
+        assert isinstance(expected, str) == (number in impossible)
+        if isinstance(expected, dict):
+            for key in sweep.question.keys:
+                assert chunk.rows.columns[key].tolist()[places[number]] == expected[key], (key, texts)
+            for key, text in texts.items():
+                value = chunk.rows.columns[key].tolist()[places[number]]
+                assert (value == float(text)) if isinstance(value, float) else (str(value) == text)
+
+
 @pytest.mark.parametrize("name", ["googlenet_aux", "mobilenet_v2", "densenet_40_12", "vit_b_16", "resnet18"])
 def test_models_of_memory_and_training(name: str) -> None:
     """Auxiliary heads are there in training only, dropout and batch norm cost more then; each model counts its own."""
