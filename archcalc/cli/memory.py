@@ -57,7 +57,7 @@ class Step(Struct, frozen=True):
 @click.option("--mixed", is_flag=True, help="With --model train: mixed precision, half-precision activations.")
 @click.option("--checkpoint", type=click.IntRange(min=1), metavar="N", help="With --model train: keep every N blocks.")
 @click.option("--scratch", type=click.Choice(SCRATCHES), help="With --model arena: of convolutions.  [default: none]")
-@click.option("--reorder", is_flag=True, help="With inplace or arena: the order with the lowest peak that is found.")
+@click.option("--reorder", is_flag=True, help="The order of layers with the lowest peak that is found.")
 @click.option("--fit", metavar="SIZE", help="The largest batch that takes no more: 16GiB.")
 @partial(conventions_options, models=ALL_MODELS)
 @rows_options
@@ -80,7 +80,7 @@ def memory(
     """
     step, limit = Step(**options), byte_count(options["fit"], "--fit") if options["fit"] is not None else None
     _check(step, conventions.model)
-    if conventions.model in MODELS and not step.timeline and limit is None:
+    if conventions.model in MODELS and not (step.timeline or step.reorder) and limit is None:
         analysis = analysis_of(network, conventions)
         emit(_table(analysis, per_layer, rows, output), output, lambda: _contract(analysis))
         return
@@ -116,7 +116,7 @@ def _check(step: Step, model: str) -> None:
         ("--mixed", step.mixed, ("train",)),
         ("--checkpoint", step.checkpoint is not None, ("train",)),
         ("--scratch", step.scratch is not None, ("arena",)),
-        ("--reorder", step.reorder, ("inplace", "arena")),
+        ("--reorder", step.reorder, ("peak", "inplace", "arena")),
         ("--timeline", step.timeline, ("peak", "inplace", "arena", "train")),
         ("--fit", step.fit is not None, ("peak", "inplace", "arena", "train")),
     ):

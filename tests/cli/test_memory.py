@@ -50,8 +50,8 @@ def test_fit_finds_a_batch_and_fails_without_one() -> None:
 
 
 def test_reordering_is_said() -> None:
-    plain, moved = (document("dpn92", "--model", "peak"), document("dpn92", "--model", "inplace", "--reorder"))
-    assert moved["peak_activation_bytes"] < plain["totals"]["peak_activation_bytes"]
+    plain, moved = (document("dpn92", "--model", "peak"), document("dpn92", "--reorder"))
+    assert moved["peak_activation_bytes"] < 0.75 * plain["totals"]["peak_activation_bytes"]
     assert "no order of the layers was found" in succeed("memory", "vgg16", "--model", "inplace", "--reorder")
 
 
