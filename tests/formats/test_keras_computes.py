@@ -11,11 +11,12 @@ from archcalc.analysis.params import count_params
 from archcalc.formats.sources.keras import to_keras
 from archcalc.forward.weight_files.writing import save_weights
 from archcalc.infer import InferredGraph
-from archcalc.network import load
+from archcalc.network import load, loads
 
 from .sources import around, by_reference, drawn, imported
 
 keras = pytest.importorskip("keras", reason="Keras is not installed")
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # those of Keras itself
 
 
 def check(network: InferredGraph, folder: Path) -> None:
@@ -45,3 +46,25 @@ def test_operator(case: Sample, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["lenet5", "resnet20_cifar_b", "densenet_40_12", "shufflenet_v2_x0_5"])
 def test_network(name: str, tmp_path: Path) -> None:
     check(load(name).graph, tmp_path)
+
+
+def test_shared_weights(tmp_path: Path) -> None:
+    """One layer called three times, within a scope too."""
+    text = """
+archcalc: 1
+name: siamese
+input: [4, 8, 8]
+blocks:
+  pair:
+    layers:
+      - conv: {name: a, out_channels: 4, kernel_size: 3, padding: 1}
+      - relu
+      - conv: {name: b, out_channels: 4, kernel_size: 3, padding: 1, shares: a}
+layers:
+  - pair: {name: first}
+  - pair: {name: second}
+  - conv: {name: c, out_channels: 4, kernel_size: 3, padding: 1}
+  - conv: {name: d, out_channels: 4, kernel_size: 3, padding: 1, shares: c}
+  - conv: {name: e, out_channels: 4, kernel_size: 3, padding: 1, shares: c}
+"""
+    check(loads(text).graph, tmp_path)

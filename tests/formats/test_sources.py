@@ -165,6 +165,26 @@ def test_shared_weights_are_one_module() -> None:
     assert model(Tensor("x")).made == ("first", ("relu", ("first", "x")))
 
 
+def test_shared_weights_are_one_layer_of_keras() -> None:
+    """Made once, in a variable of its own, and called wherever it is used; within functions, too."""
+    pair = [("a", Conv(4, 3, padding=1), None), ("r", ReLU(), None), ("b", Conv(4, 3, padding=1), "a")]
+    nodes = [Node("x", Input((4, 8, 8)))]
+    for scope in ("first", "second"):
+        places = {name: len(nodes) + number for number, (name, _, _) in enumerate(pair)}
+        for name, op, shares in pair:
+            owner = None if shares is None else places[shares]
+            nodes.append(Node(f"{scope}.{name}", op, (len(nodes) - 1,), shares=owner))
+    source = to_keras(infer(Graph("pairs", tuple(nodes))))
+    compile(source, "pairs.py", "exec")
+    assert "{self}" not in source
+    assert source.count("PaddedConv2D(4, 3, 1, name=") == 1
+    assert [line.strip() for line in source.splitlines() if "shared_a" in line] == [
+        'shared_a = PaddedConv2D(4, 3, 1, name=f"{name}_a")',
+        "x = shared_a(x)",
+        "x = shared_a(x)",
+    ]
+
+
 def test_weights_are_shared_across_scopes() -> None:
     """Neither scope can be computed without the other's layer: both are open."""
     nodes = [Node("x", Input((4, 8, 8))), Node("a.conv", Conv(4, 1), (0,)), Node("a.relu", ReLU(), (1,))]

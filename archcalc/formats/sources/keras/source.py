@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from msgspec.structs import replace
+
 from archcalc.errors import Problem, UsageError, printable
 from archcalc.formats.sources.header import TAKEN, header, said, uses
 from archcalc.formats.sources.keras.helpers import (
@@ -16,7 +18,7 @@ from archcalc.formats.sources.keras.helpers import (
 from archcalc.formats.sources.keras.layouts import by_layout, layouts, turned
 from archcalc.formats.sources.keras.rules import RULES
 from archcalc.formats.sources.layout import literal, quoted, snake, wrapped
-from archcalc.formats.sources.program import Definition, Dialect, Program, compile_network
+from archcalc.formats.sources.program import Definition, Dialect, Line, Program, compile_network
 from archcalc.formats.sources.registers import Statement, named_values
 from archcalc.formats.sources.runs import FEWEST, arguments_of, run_call, run_end, shown, signature
 from archcalc.formats.sources.said import Argument, Call, Name
@@ -31,6 +33,9 @@ Samples have the channels first, as archcalc has them; inside they are last, as 
 
 _TAKEN = frozenset({*HELPERS, *TAKEN, "keras", "layers", "ops", "np", "math", "functools", "re", "spread"})
 _TAKEN |= {"build", "load_weights", "converted", "model", "inputs", "i"}
+
+_SELF = "{self}"
+"""The layer itself, in the form of what is said of it."""
 
 _JOINT = "_"
 """What stands for dots, slashes and others in the name of a layer, where Keras and its backends have none."""
@@ -100,7 +105,7 @@ def _function(definition: Definition) -> Iterator[str]:
     yield from wrapped(f"def {definition.name}({', '.join([*named.inputs, *name, *_bare(definition)])}):", 0)
     yield f'    """{uses(definition)}"""'
     last = named.statements[-1]
-    direct = last.gives == named.outputs
+    direct = last.gives == named.outputs and (last.line.call is not None or _SELF not in last.line.form)
     yield from _statements(named.statements[: -1 if direct else None], True)
     yield from wrapped(f"return {_expression(last, True) if direct else ', '.join(named.outputs)}", 4)
 
@@ -146,6 +151,7 @@ def _one_or_list(values: Sequence[str]) -> str:
 
 def _statements(statements: Sequence[Statement], within: bool) -> Iterator[str]:
     """Statements in order, those that differ in a number that counts up as one loop."""
+    shared = {statement.line.made for statement in statements if statement.line.call is None}
     start = 0
     while start < len(statements):
         end = _run_end(statements, start)
@@ -153,12 +159,31 @@ def _statements(statements: Sequence[Statement], within: bool) -> Iterator[str]:
             yield from _loop(statements[start:end], within)
             start = end
         else:
-            yield from _statement(statements[start], within)
+            yield from _statement(statements[start], within, statements[start].line.made in shared)
             start += 1
 
 
-def _statement(statement: Statement, within: bool) -> Iterator[str]:
-    yield from wrapped(f"{', '.join(statement.gives)} = {_expression(statement, within)}", 4)
+def _statement(statement: Statement, within: bool, shared: bool) -> Iterator[str]:
+    """A statement; a layer whose weights others use is made before it, and called by its name wherever it is used."""
+    expression, line = _expression(statement, within), statement.line
+    if shared and _SELF in line.form:
+        layer = _shared(line)
+        if line.call is not None:
+            made = _called(
+                Statement(replace(line, form=_SELF), (), (), statement.batch), line.call, _name(line, within)
+            )
+            yield from wrapped(f"{layer} = {made}", 4)
+        expression = _called(Statement(replace(line, call=None), *_read(statement)), None, "").replace(_SELF, layer)
+    yield from wrapped(f"{', '.join(statement.gives)} = {expression}", 4)
+
+
+def _read(statement: Statement) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+    return statement.reads, statement.gives, statement.batch
+
+
+def _shared(line: Line) -> str:
+    """The variable that a layer lies in whose weights others use."""
+    return f"shared_{snake(_safe('.'.join(line.made))).lower()}"
 
 
 def _run_end(statements: Sequence[Statement], start: int) -> int:
@@ -199,10 +224,12 @@ def _safe(name: str) -> str:
 
 
 def _expression(statement: Statement, within: bool) -> str:
-    line = statement.line
+    return _called(statement, statement.line.call, _name(statement.line, within))
+
+
+def _name(line: Line, within: bool) -> str:
     path = _safe(".".join(line.made))
-    name = f'f"{{name}}_{path}"' if within else quoted(path)
-    return _called(statement, line.call, name)
+    return f'f"{{name}}_{path}"' if within else quoted(path)
 
 
 def _called(statement: Statement, call: Call | None, name: str) -> str:
@@ -215,11 +242,11 @@ def _called(statement: Statement, call: Call | None, name: str) -> str:
     if call is None:
         return text
     if _is_function(call):
-        values = text.removeprefix("{self}(")[:-1]
+        values = text.removeprefix(f"{_SELF}(")[:-1]
         return f"{call.callee}({', '.join([values, *[name] * line.weighed, *arguments_of(call)])})"
     if line.weighed:
         call = Call(call.callee, (*call.arguments, Argument("name", Name(name), None)))
-    return text.replace("{self}", shown(call))
+    return text.replace(_SELF, shown(call))
 
 
 def _is_function(call: Call) -> bool:
