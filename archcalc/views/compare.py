@@ -5,9 +5,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from archcalc.analysis.training import training_memory
 from archcalc.analysis.whole import Analysis
 from archcalc.errors import Problem, UsageError, did_you_mean
-from archcalc.space.quantities import ALIASES, QUANTITIES, measure
+from archcalc.space.quantities import ALIASES, QUANTITIES, Quantity
 from archcalc.spec.model import Published
 from archcalc.views.layers import conventions, sort_index
 from archcalc.views.table import Column, Kind, Mark, Marked, Row, Table
@@ -23,9 +24,20 @@ DEFAULT = (
     "flops",
     "weight_bytes",
     "peak_activation_bytes",
+    "training_bytes",
     "receptive_field",
     "top1",
 )
+TRAINING = Quantity(
+    "training_bytes",
+    "Training",
+    "bytes",
+    "peak of a training step with sgd",
+    lambda analysis: training_memory(analysis.graph, analysis.batch, analysis.dtype).peak_bytes,
+)
+"""A quantity of networks that are built one by one: it follows every tensor, and is not worked out of many at once."""
+
+_KNOWN = {**QUANTITIES, TRAINING.key: TRAINING}
 _LESS_IS_BETTER = (
     "params",
     "macs",
@@ -34,9 +46,18 @@ _LESS_IS_BETTER = (
     "activation_bytes",
     "peak_activation_bytes",
     "memory_bytes",
+    "training_bytes",
 )
 _WITH_BARS = ("params", "macs")
-_RANKS = {"input": 6, "depth": 5, "flops": 7, "weight_bytes": 8, "receptive_field": 3, "peak_activation_bytes": 2}
+_RANKS = {
+    "input": 6,
+    "depth": 5,
+    "flops": 7,
+    "weight_bytes": 8,
+    "receptive_field": 3,
+    "peak_activation_bytes": 2,
+    "training_bytes": 4,
+}
 
 
 class Wishes(Struct, frozen=True):
@@ -53,7 +74,7 @@ class Wishes(Struct, frozen=True):
 def quantities_named(keys: Iterable[str]) -> tuple[str, ...]:
     """The keys that names or their short forms mean. Raises UsageError with each that means nothing."""
     found = [ALIASES.get(key, key) for key in keys]
-    known = [*QUANTITIES, *ALIASES, *ACCURACIES]
+    known = [*_KNOWN, *ALIASES, *ACCURACIES]
     unknown = [key for key in found if key not in known]
     if unknown:
         raise UsageError(Problem(f"there is no quantity '{key}'", None, did_you_mean(key, known)) for key in unknown)
@@ -62,12 +83,13 @@ def quantities_named(keys: Iterable[str]) -> tuple[str, ...]:
 
 def measured(analyses: Sequence[Analysis], keys: tuple[str, ...]) -> list[dict[str, Any]]:
     """The quantities of each network."""
-    counted = [key for key in keys or DEFAULT if key in QUANTITIES]
-    found = []
-    for analysis in analyses:
-        values, reported = measure(analysis, counted), published(analysis)
-        found.append({key: values.get(key, getattr(reported.get(key), "value", None)) for key in keys or DEFAULT})
-    return found
+    return [{key: _measured(analysis, key) for key in keys or DEFAULT} for analysis in analyses]
+
+
+def _measured(analysis: Analysis, key: str) -> Any:
+    if key in ACCURACIES:
+        return getattr(published(analysis).get(key), "value", None)
+    return _KNOWN[key].of(analysis)
 
 
 def published(analysis: Analysis) -> dict[str, Published]:
@@ -92,7 +114,7 @@ def networks_table(analyses: Sequence[Analysis], wishes: Wishes) -> Table:
             columns.append(Column(key, f"{ACCURACIES[key]} %", "measured", 1))
             cells.append(_marked(column, best=max) if _one_dataset(analyses, key) else column)
             continue
-        quantity = QUANTITIES[key]
+        quantity = _KNOWN[key]
         columns.append(Column(key, quantity.title, quantity.kind, _RANKS.get(key, 4)))
         cells.append(_marked(column, best=min) if key in _LESS_IS_BETTER else column)
         if wishes.baseline is not None and quantity.kind != "shape":
@@ -245,7 +267,7 @@ def _notes(analyses: Sequence[Analysis], columns: Sequence[Column], wishes: Wish
         notes.append("✓ best, ✗ worst of a column: the least of what is spent, the most of what is right")
     if wishes.baseline is not None:
         notes.append(f"×: how many times that of {_title(analyses[wishes.baseline])}")
-    shown = [QUANTITIES[column.key] for column in columns if column.key in QUANTITIES and column.kind != "shape"]
+    shown = [_KNOWN[column.key] for column in columns if column.key in _KNOWN and column.kind != "shape"]
     notes.append("; ".join(f"{quantity.title}: {quantity.meaning}" for quantity in shown))
     for key in [column.key for column in columns if column.key in ACCURACIES]:
         sources: dict[str, list[str]] = {}

@@ -125,3 +125,11 @@ def test_accuracies_on_two_datasets_are_not_better_or_worse() -> None:
 
     assert marked("resnet50", "vgg16")
     assert not marked("resnet50", "resnet20_cifar")
+
+
+def test_training_takes_more_than_weights_and_their_gradients() -> None:
+    """As `memory --model train` has it, at any batch."""
+    for batch in ("1", "4"):
+        row = rows_of("resnet18", "--batch", batch, "--columns", "training_bytes,weight_bytes")[0]
+        found = json.loads(succeed("memory", "resnet18", "--batch", batch, "--model", "train", "--format", "json"))
+        assert int(row["training_bytes"]) == found["peak_bytes"] > 2 * int(row["weight_bytes"])
