@@ -292,6 +292,30 @@ CASES: dict[str, Case] = {
         {"w": (3, 3, 1, 1)},
         "global_avgpool conv sigmoid mul",
     ),
+    "pad_with_ones": Case(
+        "v = Constant<value_float=1.0>() y = Pad(x, p, v)",
+        {"p": np.array([0, 0, 1, 0, 0, 0, 0, 2], I64)},
+        "constant concat constant concat",
+    ),
+    "gather_nd": Case(
+        "t = Transpose<perm=[1,2,0]>(x) g = GatherND(t, i) y = Transpose<perm=[1,0]>(g)",
+        {"i": np.array([[0, 1], [5, -1], [2, 2], [0, 0], [3, 7]], I64)},
+        "flatten index_select",
+        TOKENS,
+    ),
+    "conv_of_windows": Case(
+        "r = Reshape(x, parts) c = Conv<pads=[1,1,1,1],strides=[2,1]>(r, w, b) y = Relu(c)",
+        {"parts": np.array([-1, 3, 4, 8], I64), "w": (4, 3, 3, 3), "b": (4,)},
+        "permute conv permute relu",
+        "float[N,2,3,4,8] x",
+    ),
+    "weights_that_are_standardised": Case(
+        "m = ReduceMean<axes=[1,2,3]>(stem_weight) d = Sub(stem_weight, m) v = ReduceL2<axes=[1,2,3]>(d)"
+        " u = Div(d, v) y = Conv(x, u)",
+        {"stem_weight": (4, 3, 3, 3)},
+        "conv",
+        opset=13,
+    ),
     "dropout": Case("d = Dropout(x) y = Relu(d)", None, "relu", opset=7),
     "reshape_by_arithmetic": Case(
         "s = Shape(x) z = Constant<value_ints=[0]>() o = Constant<value_ints=[1]>() n = Slice(s, z, o)"

@@ -8,6 +8,7 @@ weights are not read to be counted.
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from archcalc.errors import UsageError
 from archcalc.formats.importer.lowering import FLOATS, Call, Unlike, constant_of
 from archcalc.formats.importer.program import Program, Tensor
 from archcalc.formats.importer.values import Constant, Flow, Value, broadcast_shape, computed
@@ -29,6 +30,7 @@ MOVING = frozenset(
         "Expand",
         "Slice",
         "Gather",
+        "GatherND",
         "Split",
         "Cast",
     )
@@ -79,7 +81,7 @@ def _freeze(call: Call, outputs: Sequence[Constant]) -> None:
 def _put_off(call: Call, given: Sequence[Constant | None]) -> list[Constant]:
     """What is computed from weights, computed when it is asked for: where its shape is known without that."""
     shapes = [value.shape for value in given if value is not None]
-    joined = broadcast_shape(shapes) if call.kind in _ELEMENTWISE and shapes else None
+    joined = broadcast_shape(shapes) if call.kind in _ELEMENTWISE and shapes else _hollow_shape(call, given)
     if joined is None:
         return []
     origins = tuple(name for value in given if value is not None for name in value.origins)
@@ -91,6 +93,24 @@ def _put_off(call: Call, given: Sequence[Constant | None]) -> list[Constant]:
     return [Constant(Stored(call.operation.outputs[0], joined, first.dtype, made=made), "", True, origins)]
 
 
+def _hollow_shape(call: Call, given: Sequence[Constant | None]) -> Shape | None:
+    """The shape that an operation gives, asked of itself on zeros in the place of weights; None where that is much."""
+    import numpy as np
+
+    if sum(product(value.shape) for value in given if value is not None) > _MOST_HOLLOW or not given:
+        return None
+    zero = np.zeros((), np.float32)
+    arrays: list[Any] = [
+        value if value is None or value.dtype not in FLOATS else np.broadcast_to(zero, value.shape) for value in given
+    ]
+    arrays = [array.array() if isinstance(array, Constant) else array for array in arrays]
+    try:
+        return tuple(evaluate(call, arrays)[0].shape)
+    except (Unlike, UsageError):
+        return None
+
+
+_MOST_HOLLOW = 1 << 24
 _ELEMENTWISE = frozenset(
     ("Add", "Sub", "Mul", "Div", "Sqrt", "Reciprocal", "Neg", "Exp", "Sigmoid", "Tanh", "Relu", "Pow")
 )
@@ -137,7 +157,6 @@ def _computed(call: Call, given: Sequence[Constant | None]) -> list[Constant]:
 
 def evaluate(call: Call, arrays: "Sequence[Array | None]") -> "tuple[Array, ...]":
     """An operation on arrays. Raises Unlike where ours cannot compute it."""
-    from archcalc.errors import UsageError
     from archcalc.formats.compute import OPERATORS, compute
 
     if call.kind not in OPERATORS:

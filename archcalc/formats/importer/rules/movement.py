@@ -1,5 +1,8 @@
 """Operators that move values: what only moves the batch, or axes of size 1 beside it, is no layer at all."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from archcalc.formats.importer.lowering import Call, Rule, Unlike
 from archcalc.formats.importer.values import Batch, Constant, Flow, Value, sample_axis
 from archcalc.numbers import product
@@ -271,6 +274,12 @@ def tile(call: Call) -> Value:
     return flow
 
 
+def one_or_all(values: Sequence[Any]) -> Any:
+    """One number where all axes have the same, else one an axis: a pair of sides that are alike is one number."""
+    sides = tuple(pair[0] if isinstance(pair, tuple) and pair[0] == pair[1] else pair for pair in values)
+    return sides[0] if sides and isinstance(sides[0], int) and len(set(sides)) == 1 else sides
+
+
 _MODES = {"constant": "constant", "reflect": "reflect", "edge": "replicate", "wrap": "circular"}
 
 
@@ -293,20 +302,53 @@ def pad(call: Call) -> Value:
     pairs = [(0, 0)] * len(flow.sample)
     for axis in padded:
         pairs[sample_axis(axis, flow.batch)] = sides[axis]
-    if mode == "constant" and any(min(pair) < 0 for pair in pairs) is False:
-        _check_zero(call)
+    value = call.get("value", 0.0) if call.opset < 11 else call.scalar(2) or 0.0
+    if mode == "constant" and value != 0.0:
+        return _surrounded(call, flow, {axis: sides[axis] for axis in padded}, float(value))
     if not 2 <= len(pairs) <= 4:
         raise Unlike(f"it pads a sample of {len(pairs)} axes")
     channels = pairs[0][0] if pairs[0][0] == pairs[0][1] else pairs[0]
-    from archcalc.formats.importer.rules.windowed import one_or_all
-
     return call.emit(Pad(one_or_all(pairs[1:]), channels, mode), [flow], shape, flow.batch)  # type: ignore[arg-type]
 
 
-def _check_zero(call: Call) -> None:
-    value = call.get("value", 0.0) if call.opset < 11 else call.scalar(2) or 0.0
-    if value != 0.0:
-        raise Unlike(f"it pads with {value:g}")
+def _surrounded(call: Call, flow: Flow, sides: dict[int, tuple[int, int]], value: float) -> Flow:
+    """Another number than 0 around a value: joined to it as what it is."""
+    if value == float("-inf"):
+        raise Unlike("it pads with −∞")
+    for axis, pair in sides.items():
+        if min(pair) < 0:
+            raise Unlike("it crops and pads")
+        place, drafts = sample_axis(axis, flow.batch), [flow.draft]
+        for count, last in zip(pair, (False, True), strict=True):
+            if count:
+                shape = (*flow.sample[:place], count, *flow.sample[place + 1 :])
+                side = call.write(OPS["constant"](shape=shape, value=value), [], shape, None, {}).draft
+                drafts = [*drafts, side] if last else [side, *drafts]
+        whole = (*flow.shape[:axis], flow.shape[axis] + sum(pair), *flow.shape[axis + 1 :])
+        flow = call.write(Concat(place + 1), drafts, whole, flow.batch, {})
+    return flow
+
+
+def gather_nd(call: Call) -> Value:
+    """Units by constant places along the first axes, which become one."""
+    flow, indices = call.flow(), call.constant(1)
+    if indices is None or not indices.shape or call.get("batch_dims", 0):
+        raise Unlike("it gathers for each sample by itself")
+    depth = indices.shape[-1]
+    sizes, count = flow.shape[:depth], product(indices.shape[:-1])
+    if not 0 < depth <= len(flow.shape) or not 0 < count <= 1 << 20:
+        raise Unlike(f"it gathers {count:,} units")
+    places = indices.array().reshape(count, depth).tolist()
+    if any(not -n <= place < n for row in places for n, place in zip(sizes, row, strict=True)):
+        raise call.error("gathers beyond the units that are there")
+    units = []
+    for row in places:
+        unit = 0
+        for n, place in zip(sizes, row, strict=True):
+            unit = unit * n + place % n
+        units.append(unit)
+    flat = call.reshape(call.off(flow, *range(depth)), (product(sizes), *flow.shape[depth:]))
+    return call.reshape(select(call, flat, 0, tuple(units)), (*indices.shape[:-1], *flow.shape[depth:]))
 
 
 def depth_to_space(call: Call) -> Value:
@@ -334,6 +376,7 @@ RULES: dict[str, Rule] = {
     "Concat": concat,
     "Slice": slices,
     "Gather": gather,
+    "GatherND": gather_nd,
     "Split": split,
     "Expand": expand,
     "Tile": tile,

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from archcalc.formats.importer.lowering import Call, Rule, Unlike
-from archcalc.formats.importer.values import Constant, Flow, Value
+from archcalc.formats.importer.rules.movement import one_or_all, turned
+from archcalc.formats.importer.values import Batch, Constant, Flow, Value
 from archcalc.numbers import ceil_div
 from archcalc.ops import OPS
 from archcalc.ops.base import Op, Shape
@@ -13,12 +14,6 @@ from archcalc.ops.pool import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool
 from archcalc.ops.reshape import Pad, Upsample
 
 Pairs = tuple[tuple[int, int], ...]
-
-
-def one_or_all(values: Sequence[Any]) -> Any:
-    """One number where all axes have the same, else one an axis: a pair of sides that are alike is one number."""
-    sides = tuple(pair[0] if isinstance(pair, tuple) and pair[0] == pair[1] else pair for pair in values)
-    return sides[0] if sides and isinstance(sides[0], int) and len(set(sides)) == 1 else sides
 
 
 class _Geometry:
@@ -83,6 +78,9 @@ def _weights(call: Call, rank: int) -> dict[str, Constant]:
 
 def conv(call: Call) -> Value:
     """With the padding that `auto_pad` means written out."""
+    flow = call.flow()
+    if flow.batch is not None and flow.batch.axis == 0 and not flow.batch.alone and len(flow.shape) == 4:
+        return _conv_of_many(call, flow)
     flow = _map(call)
     weights = _weights(call, len(flow.shape))
     shape = weights["weight"].shape
@@ -92,6 +90,25 @@ def conv(call: Call) -> Value:
     kernel, stride, padding, dilation = arguments
     op = Conv(shape[0], kernel, stride, padding, dilation, call.get("group", 1), "bias" in weights)
     return _windowed(call, op, flow, weights)
+
+
+def _conv_of_many(call: Call, flow: Flow) -> Value:
+    """Several maps a sample: one map of one axis more, over which kernels of size 1 run."""
+    weights = _weights(call, 4)
+    weight = weights["weight"]
+    outputs, inputs, *taps = weight.shape
+    geometry = _Geometry(call, flow.shape, taps)
+    deep = (outputs, inputs, 1, *taps)
+    weights = {**weights, "weight": weight.moved(deep, lambda array: array.reshape(deep))}
+    count = call.count
+    maps = flow.shape[0] // count
+    apart = call.reshape(flow, (count, maps, *flow.shape[1:]), Batch(0))
+    front = turned(call, apart, (0, 2, 1, 3, 4))
+    kernel, stride, dilation = (one_or_all((1, *v)) for v in (geometry.kernel, geometry.stride, geometry.dilation))
+    padding = one_or_all(((0, 0), *geometry.pads))
+    op = Conv(outputs, kernel, stride, padding, dilation, call.get("group", 1), "bias" in weights)
+    back = turned(call, _windowed(call, op, front, weights), (0, 2, 1, 3, 4))
+    return call.reshape(back, (count * maps, *back.shape[2:]), Batch(0, 1, maps))
 
 
 def conv_transpose(call: Call) -> Value:
