@@ -176,11 +176,11 @@ def _moved(call: Call, data: Constant, given: Sequence[Constant | None]) -> list
 
     Where they are is asked of the operator itself, by moving an array that takes no memory.
     """
-    import numpy as np
-
     if call.kind == "Identity" or (call.kind == "Cast" and call.get("to") in (1, 10, 11, 16)):
         path = call.operation.outputs[0] if call.kind == "Identity" else ""
         return [_renamed(data, path)]
+    import numpy as np
+
     rest = [None if value is None else value.array() for value in given[1:]]
     hollow = np.broadcast_to(np.zeros((), np.float32), data.shape)
     shapes = [output.shape for output in evaluate(call, [hollow, *rest])]
