@@ -17,18 +17,24 @@ class Box(Struct, frozen=True):
     """A layer, or a scope (or several alike, one behind the other) whose layers are not drawn.
 
     `lines` are what stands in it; `kind` says what it is, for its colour: input, weights, window, join, scope or other.
+    `layers` are the positions of all layers it stands for: of every copy where a frame shows one of many.
     """
 
     name: str
     lines: tuple[str, ...]
     kind: str
+    layers: tuple[int, ...] = ()
 
 
 class Frame(Struct, frozen=True):
-    """A scope that is drawn open: boxes, by their number, and further frames, in order."""
+    """A scope that is drawn open: boxes, by their number, and further frames, in order.
+
+    Where it is the first of `times` alike, one behind the other, it stands for all of them.
+    """
 
     name: str
     members: "tuple[int | Frame, ...]"
+    times: int = 1
 
 
 class Drawing(Struct, frozen=True):
@@ -50,22 +56,23 @@ class _Scope:
         self.positions: list[int] = []
 
 
-def draw(network: InferredGraph, depth: int | None = None) -> Drawing:
+def draw(network: InferredGraph, depth: int | None = None, fold: bool = False) -> Drawing:
     """The drawing of a network, to a depth of names.
 
     `stage0.1.conv1` is three deep: at depth 1 `stage0` is a box, at depth 2 a frame in which `1` is a box. Scopes that
-    stand one behind the other and hold the same layers, with the same shapes, share a box that says how many they are.
-    What is deeper than DEEPEST stays folded.
+    stand one behind the other and hold the same layers, with the same shapes, share a box that says how many they are;
+    with `fold` they share a frame, too, and a frame around no more than a frame is one with it. What is deeper than
+    DEEPEST stays folded.
     """
-    pen = _Pen(network, min(DEEPEST, depth or DEEPEST))
+    pen = _Pen(network, min(DEEPEST, depth or DEEPEST), fold)
     members = pen.members(_tree(network), 1)
     arrows: dict[tuple[int, int], None] = {}
     for position, node in enumerate(network.nodes):
         for producer in node.inputs:
             arrow = pen.owner[producer], pen.owner[position]
-            if arrow[0] != arrow[1]:
+            if arrow[0] != arrow[1] and not pen.leaves_a_copy(producer, position):
                 arrows[arrow] = None
-    return Drawing(network.name, tuple(pen.boxes), members, tuple(arrows))
+    return Drawing(network.name, pen.finished(), members, tuple(arrows))
 
 
 def _tree(network: InferredGraph) -> _Scope:
@@ -83,13 +90,19 @@ def _tree(network: InferredGraph) -> _Scope:
 
 
 class _Pen:
-    """What is drawn so far: boxes, and for each layer the number of the box that it is in."""
+    """What is drawn so far: boxes, and for each layer the number of the box that it is in.
 
-    def __init__(self, network: InferredGraph, depth: int) -> None:
+    `copies` says of layers that a frame stands for in which copy of which frame they are, from the inside out.
+    """
+
+    def __init__(self, network: InferredGraph, depth: int, fold: bool) -> None:
         self.network = network
         self.depth = depth
+        self.fold = fold
         self.boxes: list[Box] = []
         self.owner: dict[int, int] = {}
+        self.copies: dict[int, dict[int, int]] = {}
+        self.frames = 0
 
     def members(self, scope: _Scope, level: int) -> "tuple[int | Frame, ...]":
         """What stands in a scope at a level of depth."""
@@ -99,15 +112,46 @@ class _Pen:
             child = children.popleft()
             if isinstance(child, int):
                 found.append(self._box(_layer(self.network, child), [child]))
-            elif level < self.depth:
-                found.append(Frame(child.name, self.members(child, level + 1)))
-            else:
-                alike = [child]
-                while children and isinstance(following := children[0], _Scope) and self._repeats(child, following):
-                    alike.append(child := following)
+                continue
+            alike = [child]
+            if self.fold or level >= self.depth:
+                while children and isinstance(following := children[0], _Scope) and self._repeats(alike[-1], following):
+                    alike.append(following)
                     children.popleft()
+            if level < self.depth:
+                found.append(self._frame(alike, level))
+            else:
                 found.append(self._box(_folded(self.network, alike), [p for s in alike for p in s.positions]))
         return tuple(found)
+
+    def leaves_a_copy(self, producer: int, consumer: int) -> bool:
+        """Whether an arrow would lead from one copy to the next of what is drawn once."""
+        there = self.copies.get(consumer, {})
+        return any(there.get(frame, copy) != copy for frame, copy in self.copies.get(producer, {}).items())
+
+    def finished(self) -> tuple[Box, ...]:
+        """The boxes, each with the layers that it stands for."""
+        layers: list[list[int]] = [[] for _ in self.boxes]
+        for position in sorted(self.owner):
+            layers[self.owner[position]].append(position)
+        return tuple(
+            Box(box.name, box.lines, box.kind, tuple(own)) for box, own in zip(self.boxes, layers, strict=True)
+        )
+
+    def _frame(self, alike: "Sequence[_Scope]", level: int) -> Frame:
+        """The first of scopes that are alike, drawn open; the layers of the others are where those of the first are."""
+        first = alike[0]
+        members, name = self.members(first, level + 1), _name_of(alike)
+        if self.fold and len(alike) == 1 and len(members) == 1 and isinstance(inner := members[0], Frame):
+            return Frame(f"{name}.{inner.name}", inner.members, inner.times)
+        frame = Frame(name, members, len(alike))
+        if len(alike) > 1:
+            self.frames += 1
+            for copy, scope in reversed(tuple(enumerate(alike))):
+                for position, model in zip(scope.positions, first.positions, strict=True):
+                    self.owner[position] = self.owner[model]
+                    self.copies[position] = {**self.copies.get(model, {}), self.frames: copy}
+        return frame
 
     def _box(self, box: Box, positions: Sequence[int]) -> int:
         self.boxes.append(box)
@@ -144,8 +188,7 @@ def _layer(network: InferredGraph, position: int) -> Box:
 
 
 def _folded(network: InferredGraph, scopes: Sequence[_Scope]) -> Box:
-    first, last = scopes[0], scopes[-1]
-    name = first.name if len(scopes) == 1 else f"{first.name}–{last.name}"
+    first = scopes[0]
     positions = [position for scope in scopes for position in scope.positions]
     block = network.graph.blocks.get(f"{first.path}.", "")
     layers = "1 layer" if len(first.positions) == 1 else f"{len(first.positions)} layers"
@@ -153,9 +196,14 @@ def _folded(network: InferredGraph, scopes: Sequence[_Scope]) -> Box:
     shape = show_shape(network.shapes[positions[-1]])
     return Box(
         first.path,
-        (name, times + (f"{block}, {layers}" if block else layers), *_numbers(network, positions, shape)),
+        (_name_of(scopes), times + (f"{block}, {layers}" if block else layers), *_numbers(network, positions, shape)),
         "scope",
     )
+
+
+def _name_of(scopes: Sequence[_Scope]) -> str:
+    first, last = scopes[0], scopes[-1]
+    return first.name if len(scopes) == 1 else f"{first.name}–{last.name}"
 
 
 def _numbers(network: InferredGraph, positions: Sequence[int], shape: str) -> tuple[str, ...]:

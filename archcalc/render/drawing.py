@@ -1,0 +1,286 @@
+"""Picture of an architecture → SVG: boxes in layers, arrows around them, frames around scopes.
+
+Where everything goes is graphlay's matter: layered layout (Sugiyama, Tagawa and Toda 1981) that knows the sizes of
+boxes, nested frames and ports, and leads arrows around what is in their way. The look is ours: an SVG that stands
+alone, takes the colours of its reader's scheme, light or dark, and tells kinds apart without colour too.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+from xml.sax.saxutils import escape, quoteattr
+
+from msgspec import Struct
+
+from archcalc.errors import printable
+from archcalc.extras import need
+from archcalc.formats.diagrams.drawing import Box, Drawing, Frame
+from archcalc.formats.diagrams.palette import COLOURS
+from archcalc.views.drawing import BoxFacts, Picture
+
+_DARK = {
+    "input": "#1c1c1c",
+    "weights": "#1f3f5c",
+    "window": "#5c4020",
+    "join": "#2c4a26",
+    "scope": "#3f3660",
+    "other": "#333333",
+}
+_LINE, _PAD, _MARGIN = 15, 9, 24
+_LONGEST = 44
+"""Characters of a line in a box; the rest is in the tooltip."""
+
+_OPTIONS = {
+    "spacing": {
+        "layer_gap": 28.0,
+        "node_gap": 28.0,
+        "dummy_gap": 22.0,
+        "port_gap": 14.0,
+        "compound_padding": 12.0,
+        "compound_header": 0.0,  # arrows enter a frame through a gap that is high enough for its name
+    },
+    # A long chain is broken into columns, where few arrows cross the break.
+    "wrap": {"viewport_aspect": 1.0},
+    "tuning": {"wrap": {"max_rows": 12, "max_cut_edges": 8}},
+}
+
+_STYLE = """
+.ad { font-family: Helvetica, Arial, "Liberation Sans", "DejaVu Sans", sans-serif; font-size: 12px; }
+.ad text { fill: #1a1a1a; text-anchor: middle; }
+.ad .ad-title { font-size: 18px; font-weight: bold; text-anchor: start; }
+.ad .ad-caption { fill: #505050; text-anchor: start; }
+.ad .ad-name { font-weight: bold; }
+.ad .ad-frame-name { fill: #505050; text-anchor: start; font-size: 11px; paint-order: stroke; stroke: #ffffff;
+  stroke-width: 3px; stroke-linejoin: round; }
+.ad .ad-ground { fill: #ffffff; }
+.ad rect { stroke: #606060; stroke-width: 1; }
+.ad .ad-join rect { stroke-width: 2.5; }
+.ad .ad-input rect { stroke-width: 2.5; }
+.ad .ad-scope rect { stroke-width: 2; }
+.ad rect.ad-ground { stroke: none; }
+.ad rect.ad-frame { fill: #808080; fill-opacity: 0.04; stroke: #909090; stroke-dasharray: 4 3; }
+.ad .ad-arrow { fill: none; stroke: #505050; stroke-width: 1.2; }
+.ad .ad-head { fill: #505050; }
+"""
+_DARK_STYLE = """
+.ad text { fill: #f0f0f0; }
+.ad .ad-caption, .ad .ad-frame-name { fill: #b8b8b8; }
+.ad .ad-frame-name { stroke: #121212; }
+.ad .ad-ground { fill: #121212; }
+.ad rect { stroke: #a0a0a0; }
+.ad .ad-arrow { stroke: #b8b8b8; }
+.ad .ad-head { fill: #b8b8b8; }
+"""
+
+
+Point = tuple[float, float]
+Place = tuple[float, float, float, float]
+"""Left, top, width and height."""
+
+
+class _Laid(Struct, frozen=True):
+    """Where things are: boxes, frames, the points of arrows; and how large all is."""
+
+    boxes: tuple[Place, ...]
+    frames: tuple[Place, ...]
+    arrows: tuple[tuple[Point, ...], ...]
+    width: float
+    height: float
+
+
+def render(picture: Picture) -> str:
+    """The SVG. Raises UsageError where the layout engine is not installed.
+
+    Each box is a group with `data-layers` (how many layers it stands for), `data-output`, `data-params` and `data-macs`
+    (their sums), its full name in `data-name` and as a tooltip; arrows have the numbers of their boxes in `data-from`
+    and `data-to`, frames their number of copies in `data-times`.
+    """
+    drawing = picture.drawing
+    frames = list(_walk(drawing.members))
+    laid = _lay_out(drawing, frames)
+    top = 62
+    title, caption = printable(picture.title, 120), printable(picture.caption, 200)
+    width = max(laid.width, _width(title) * 1.6, _width(caption)) + 2 * _MARGIN
+    height = laid.height + top + _MARGIN
+    shift = (width - laid.width) / 2
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="ad" role="img" viewBox="0 0 {_n(width)} {_n(height)}"'
+        f' width="{_n(width)}" height="{_n(height)}">',
+        f"<title>{_text(title)}</title>",
+        f"<desc>{_text(picture.description)}</desc>",
+        f"<style>{_style()}</style>",
+        f'<rect class="ad-ground" width="{_n(width)}" height="{_n(height)}"/>',
+        f'<text class="ad-title" x="{_MARGIN}" y="30">{_text(title)}</text>',
+        f'<text class="ad-caption" x="{_MARGIN}" y="50">{_text(caption)}</text>',
+        f'<g transform="translate({_n(shift)} {_n(top)})">',
+        *(_frame(frame, place) for (frame, _), place in zip(frames, laid.frames, strict=True)),
+        *(_arrow(ends, points) for ends, points in zip(drawing.arrows, laid.arrows, strict=True)),
+        *(_frame_title(frame, place) for (frame, _), place in zip(frames, laid.frames, strict=True)),
+        *(
+            _box(number, box, facts, place)
+            for number, (box, facts, place) in enumerate(zip(drawing.boxes, picture.facts, laid.boxes, strict=True))
+        ),
+        "</g>",
+        "</svg>",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _walk(members: "tuple[int | Frame, ...]", parent: int = -1, count: int = 0) -> "Iterator[tuple[Frame, int]]":
+    """Frames, each before those in it, with the number of the one around it."""
+    for member in members:
+        if isinstance(member, Frame):
+            yield member, parent
+            inner = list(_walk(member.members, count, count + 1))
+            yield from inner
+            count += 1 + len(inner)
+
+
+def _lay_out(drawing: Drawing, frames: "Sequence[tuple[Frame, int]]") -> _Laid:
+    graphlay = need("graphlay", "graphlay", "plot", "a drawing")
+    graph = graphlay.Graph()
+    boxes, around = len(drawing.boxes), _parents(drawing, frames)
+    for number, box in enumerate(drawing.boxes):
+        width, height = _size(box)
+        graph.node(number, width=width, height=height, **_inside(around[number], boxes))
+    for number, (_, parent) in enumerate(frames):
+        graph.node(boxes + number, **_inside(parent, boxes))
+    for start, end in drawing.arrows:
+        graph.edge(start, end)
+    layout = graphlay.layout(graph, preset="process_map", options=_OPTIONS)
+    bounds = layout.bounds["min"], layout.bounds["max"]
+    places = [_place(node, bounds[0]) for node in layout.nodes]
+    arrows = tuple(
+        tuple((point["x"] - bounds[0]["x"], point["y"] - bounds[0]["y"]) for point in edge["points"])
+        for edge in layout.edges
+    )
+    return _Laid(
+        tuple(places[:boxes]),
+        tuple(places[boxes:]),
+        arrows,
+        bounds[1]["x"] - bounds[0]["x"],
+        bounds[1]["y"] - bounds[0]["y"],
+    )
+
+
+def _parents(drawing: Drawing, frames: "Sequence[tuple[Frame, int]]") -> list[int]:
+    """For each box the number of the frame around it; -1 where there is none."""
+    around = [-1] * len(drawing.boxes)
+    for number, (frame, _) in enumerate(frames):
+        for member in frame.members:
+            if isinstance(member, int):
+                around[member] = number
+    return around
+
+
+def _inside(parent: int, boxes: int) -> dict[str, int]:
+    return {} if parent < 0 else {"parent": boxes + parent}
+
+
+def _place(node: Any, corner: Any) -> Place:
+    width, height = node["size"]["width"], node["size"]["height"]
+    return node["center"]["x"] - width / 2 - corner["x"], node["center"]["y"] - height / 2 - corner["y"], width, height
+
+
+def _size(box: Box) -> tuple[int, int]:
+    lines = [printable(line, _LONGEST) for line in box.lines]
+    widest = max(_width(lines[0]) * 1.08, *map(_width, lines))
+    return 2 * _PAD + 2 * -int(-widest // 2), 2 * _PAD + _LINE * len(lines) - 3
+
+
+def _width(text: str) -> float:
+    """Pixels that a text takes at 12 px, generously: fonts differ."""
+    return sum(map(_advance, text)) * 12
+
+
+def _advance(character: str) -> float:
+    """How wide a character is for its height. Source: Helvetica's metrics (Adobe, core 14), and a tenth more."""
+    if character in "ijl.,:;|!'()[]":
+        return 0.34
+    if character in " -ftr/·":
+        return 0.4
+    if character in "mwMW@%—":
+        return 0.98
+    if character.isupper():
+        return 0.76
+    return 0.62 if ord(character) < 0x2E80 else 1.05  # beyond: signs as wide as high
+
+
+def _style() -> str:
+    light = "".join(f".ad .ad-{kind} rect {{ fill: {colour}; }}\n" for kind, colour in COLOURS.items())
+    dark = "".join(f".ad .ad-{kind} rect {{ fill: {colour}; }}\n" for kind, colour in _DARK.items())
+    return f"{_STYLE}{light}@media (prefers-color-scheme: dark) {{{_DARK_STYLE}{dark}}}\n"
+
+
+def _frame(frame: Frame, place: Place) -> str:
+    left, top, width, height = map(_n, place)
+    return (
+        f'<rect class="ad-frame" x="{left}" y="{top}" width="{width}" height="{height}" rx="6"'
+        f' data-times="{frame.times}" data-name={_attribute(frame.name)}/>'
+    )
+
+
+def _frame_title(frame: Frame, place: Place) -> str:
+    """Over the arrows: one may run through where it stands."""
+    left, top = place[:2]
+    return f'<text class="ad-frame-name" x="{_n(left + 8)}" y="{_n(top + 15)}">{_text(_frame_name(frame))}</text>'
+
+
+def _frame_name(frame: Frame) -> str:
+    name = printable(frame.name, _LONGEST)
+    return f"{name}  ×{frame.times}" if frame.times > 1 else name
+
+
+def _arrow(ends: tuple[int, int], points: tuple[Point, ...]) -> str:
+    """A line with round corners and a head at its end."""
+    path = [f"M{_n(points[0][0])} {_n(points[0][1])}"]
+    for before, corner, after in zip(points, points[1:], points[2:], strict=False):
+        start, end = _towards(corner, before), _towards(corner, after)
+        path.append(f"L{_n(start[0])} {_n(start[1])}Q{_n(corner[0])} {_n(corner[1])} {_n(end[0])} {_n(end[1])}")
+    tip, back = points[-1], _towards(points[-1], points[-2], 7.0, 1.0)
+    path.append(f"L{_n(back[0])} {_n(back[1])}")
+    dx, dy = (tip[0] - back[0]) / 2, (tip[1] - back[1]) / 2
+    head = (tip, (back[0] - dy, back[1] + dx), (back[0] + dy, back[1] - dx))
+    return (
+        f'<g data-from="{ends[0]}" data-to="{ends[1]}"><path class="ad-arrow" d="{"".join(path)}"/>'
+        f'<path class="ad-head" d="M{"L".join(f"{_n(x)} {_n(y)}" for x, y in head)}Z"/></g>'
+    )
+
+
+def _towards(start: Point, end: Point, step: float = 6.0, most: float = 0.5) -> Point:
+    """The point some steps from one to another, no more than a share of the way."""
+    dx, dy = end[0] - start[0], end[1] - start[1]
+    share = min(most, step / max(1e-9, (dx * dx + dy * dy) ** 0.5))
+    return start[0] + dx * share, start[1] + dy * share
+
+
+def _box(number: int, box: Box, facts: BoxFacts, place: Place) -> str:
+    left, top, width, height = place
+    middle = left + width / 2
+    sums = [f"{facts.output}", f"{facts.params:,} params", f"{facts.macs:,} MACs"]
+    several = [f"{len(facts.layers)} layers"] if len(facts.layers) > 1 else []
+    tooltip = " · ".join([printable(box.name, 200), *several, *sums])
+    texts = "".join(
+        f'<text{" class=" + chr(34) + "ad-name" + chr(34) if row == 0 else ""} x="{_n(middle)}"'
+        f' y="{_n(top + _PAD + 11 + _LINE * row)}">{_text(printable(line, _LONGEST))}</text>'
+        for row, line in enumerate(box.lines)
+    )
+    rect = f'x="{_n(left)}" y="{_n(top)}" width="{_n(width)}" height="{_n(height)}" rx="4"'
+    return (
+        f'<g class="ad-box ad-{box.kind}" data-box="{number}" data-name={_attribute(box.name)}'
+        f' data-layers="{len(facts.layers)}" data-output={_attribute(facts.output)}'
+        f' data-params="{facts.params}" data-macs="{facts.macs}"><title>{_text(tooltip)}</title>'
+        f"<rect {rect}/>{texts}</g>"
+    )
+
+
+def _text(text: str) -> str:
+    return escape(printable(text))
+
+
+def _attribute(text: str) -> str:
+    return quoteattr(printable(text))
+
+
+def _n(value: float) -> str:
+    """A length to a hundredth, without idle zeros."""
+    return f"{round(value, 2) + 0.0:.2f}".rstrip("0").rstrip(".")
