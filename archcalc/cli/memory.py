@@ -13,6 +13,7 @@ from archcalc.analysis.ordering import best_order, reordered
 from archcalc.analysis.timeline import SCRATCHES, Timeline, inference_timeline
 from archcalc.analysis.training import OPTIMIZERS, TrainingMemory, largest_batch, training_memory
 from archcalc.analysis.whole import Analysis
+from archcalc.cli.edited import emit_edited
 from archcalc.cli.options import (
     Conventions,
     Output,
@@ -82,7 +83,8 @@ def memory(
     _check(step, conventions.model)
     if conventions.model in MODELS and not (step.timeline or step.reorder) and limit is None:
         analysis = analysis_of(network, conventions)
-        emit(_table(analysis, per_layer, rows, output), output, lambda: _contract(analysis))
+        table = _table(analysis, per_layer, rows, output)
+        emit_edited(table, analysis, network, conventions, output, lambda: _contract(analysis))
         return
     if rows != Rows((), Choice()) or per_layer:
         raise UsageError(Problem("rows and columns are chosen of the models lecture, all and peak", None, "--timeline"))

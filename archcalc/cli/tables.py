@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from archcalc.analysis.whole import Analysis
+from archcalc.cli.edited import emit_edited
 from archcalc.cli.options import (
     Conventions,
     Output,
@@ -16,20 +17,20 @@ from archcalc.cli.options import (
     output_options,
     rows_options,
 )
-from archcalc.cli.output import chosen_format, emit
+from archcalc.cli.output import chosen_format
 from archcalc.errors import Problem, UsageError
 from archcalc.views import reports
 from archcalc.views.layers import Choice
 from archcalc.views.table import Table
 
 
-def _emit(table: Table, analysis: Analysis, output: Output) -> None:
+def _emit(table: Table, analysis: Analysis, network: str, conventions: Conventions, output: Output) -> None:
     def contract() -> dict[str, Any]:
         from archcalc.views.document import document
 
         return document(analysis)
 
-    emit(table, output, contract)
+    emit_edited(table, analysis, network, conventions, output, contract)
 
 
 def _choice(rows: Rows, output: Output) -> Choice:
@@ -65,14 +66,14 @@ def _wants_layers(rows: Rows, per_layer: bool, output: Output) -> bool:
 def summary(network: str, conventions: Conventions, rows: Rows, output: Output) -> None:
     """Everything per layer in one table, the totals below it."""
     analysis = analysis_of(network, conventions)
-    _emit(reports.summary(analysis, rows.columns, _choice(rows, output)), analysis, output)
+    _emit(reports.summary(analysis, rows.columns, _choice(rows, output)), analysis, network, conventions, output)
 
 
 @_command()
 def shapes(network: str, conventions: Conventions, rows: Rows, output: Output) -> None:
     """What flows from layer to layer: input and output shape, kernel and stride."""
     analysis = analysis_of(network, conventions)
-    _emit(reports.shapes(analysis, rows.columns, _choice(rows, output)), analysis, output)
+    _emit(reports.shapes(analysis, rows.columns, _choice(rows, output)), analysis, network, conventions, output)
 
 
 @_command(_per_layer)
@@ -83,7 +84,7 @@ def params(network: str, per_layer: bool, conventions: Conventions, rows: Rows, 
         table = reports.params_per_layer(analysis, rows.columns, _choice(rows, output))
     else:
         table = reports.params_total(analysis)
-    _emit(table, analysis, output)
+    _emit(table, analysis, network, conventions, output)
 
 
 @_command(_per_layer, _breakdown)
@@ -94,7 +95,7 @@ def macs(network: str, per_layer: bool, breakdown: bool, conventions: Convention
         table = reports.macs_per_layer(analysis, rows.columns, _choice(rows, output), breakdown)
     else:
         table = reports.macs_total(analysis)
-    _emit(table, analysis, output)
+    _emit(table, analysis, network, conventions, output)
 
 
 @_command(
@@ -129,7 +130,7 @@ def rf(
             raise UsageError(
                 Problem(f"{asked} asks for an effective receptive field", None, f"rf {network} --effective")
             )
-        _emit(reports.fields(analysis, rows.columns, _choice(rows, output)), analysis, output)
+        _emit(reports.fields(analysis, rows.columns, _choice(rows, output)), analysis, network, conventions, output)
         return
     if rows != Rows((), Choice()):
         raise UsageError(Problem("--effective shows one layer: there are no rows or columns to choose"))

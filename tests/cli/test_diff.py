@@ -1,11 +1,12 @@
 """diff on the command line: what is printed, in every format, and how it ends."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from . import reading
-from .running import run, succeed
+from .running import run, spec, succeed
 
 
 def test_the_edits_of_a_stride() -> None:
@@ -66,3 +67,25 @@ def test_a_network_that_is_not_there(networks: tuple[str, str]) -> None:
 
 def test_one_network_alone_is_a_usage_error() -> None:
     assert run("diff", "alexnet").code == 2
+
+
+@pytest.mark.parametrize("command", ["summary", "shapes", "params", "macs", "memory", "rf"])
+def test_what_set_does_stands_below_every_table(command: str) -> None:
+    """The same numbers as a diff of the two; nothing below without --set, and in a spreadsheet."""
+    edited = succeed(command, "alexnet", "--set", "conv1.stride=2")
+    plain = succeed(command, "alexnet")
+    below = edited[edited.index("AlexNet (one tower): what was changed") :]
+    assert "conv1: stride 4 → 2" in below
+    assert "+113.2M" in below  # (12·12 − 6·6)·256·4096 weights of fc6
+    assert "what was changed" not in plain
+    assert "what was changed" not in succeed(command, "alexnet", "--set", "conv1.stride=2", "--format", "csv")
+    found = json.loads(succeed(command, "alexnet", "--set", "conv1.stride=2", "--format", "json"))
+    assert found["edits"]["totals"]["params"]["change"] == (12 * 12 - 6 * 6) * 256 * 4096
+    assert "edits" not in json.loads(succeed(command, "alexnet", "--format", "json"))
+
+
+def test_a_network_that_needs_set_is_shown_alone(tmp_path: Path) -> None:
+    """Without it there is nothing to compare with: 3 does not divide 4 channels."""
+    path = tmp_path / "needs.yaml"
+    path.write_text(spec("conv: {name: c, out_channels: 4, kernel_size: 1, groups: 3}", head="input: [4, 4, 4]"))
+    assert "what was changed" not in succeed("params", str(path), "--set", "c.groups=2")
