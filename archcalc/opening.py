@@ -1,7 +1,7 @@
 """Any network by name or path: of the zoo, a spec, or a model file of another framework."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from archcalc import network as specs
@@ -62,6 +62,32 @@ def _changed(graph: Graph, name: str, overrides: Overrides) -> Graph:
     if problems:
         raise SpecError(problems)
     return changed
+
+
+def from_torch(
+    module: Any,
+    input_shape: str | Iterable[int] | Sequence[Iterable[int]],
+    name: str = "",
+) -> Network:
+    """A network of PyTorch: its shapes, operations and weights, as it is at inference.
+
+    `input_shape` is that of a sample, channels first and without the batch (`(3, 224, 224)`), or one for each input.
+    Layers are called as the module's parts, and `weights` are the module's own arrays, not copied. Needs torch with
+    onnxscript, which only this imports.
+
+    Raises UsageError where they are missing, for what torch cannot export, and for what its graph says that cannot be.
+    """
+    from archcalc.formats.importer.opened import opened
+    from archcalc.formats.importer.patterns import recognise
+    from archcalc.formats.torch_program import program_of
+
+    several = not isinstance(input_shape, str) and any(not isinstance(size, int) for size in input_shape)
+    shapes = [specs.input_shape(shape) for shape in (input_shape if several else (input_shape,))]  # type: ignore[arg-type]
+    program = program_of(module, shapes)
+    called = name or program.name
+    found = opened(program, called, None, recognise)
+    spec = Spec(Source(called, ""), called, called, None, {}, {}, {}, ())
+    return Network(spec, found.graph, found.weights)
 
 
 def run(network: Network | str, x: Any = None, **options: Any) -> "Run":

@@ -195,7 +195,8 @@ def _with_path(moved: Constant, data: Constant, shape: Shape) -> Constant:
     """A part of an array, or a repeated one, is not the array that a state dict has."""
     if product(shape) == product(data.shape):
         return moved
-    return Constant(moved.stored, "", _may_be_learned(data) or data.learned, data.origins)
+    origins = data.origins if product(data.shape) > 1 else ()  # a repeated number is made, not stored
+    return Constant(moved.stored, "", _may_be_learned(data) or data.learned, origins)
 
 
 def _renamed(data: Constant, name: str) -> Constant:

@@ -73,7 +73,14 @@ def _weights(call: Call, rank: int) -> dict[str, Constant]:
     weight, bias = call.constant(1), call.constant(2)
     if weight is None or len(weight.shape) != rank:
         raise call.error("has no weights that fit its input")
-    return {"weight": weight} if bias is None else {"weight": weight, "bias": bias}
+    if bias is None or _is_nothing(bias):
+        return {"weight": weight}
+    return {"weight": weight, "bias": bias}
+
+
+def _is_nothing(bias: Constant) -> bool:
+    """Whether a bias was made of zeros on the way: exporters fill the place of one that a layer does not have."""
+    return bias.learned is False and not bias.origins and not bias.array().any()
 
 
 def conv(call: Call) -> Value:
