@@ -93,10 +93,16 @@ def from_torch(
 def run(network: Network | str, x: Any = None, **options: Any) -> "Run":
     """Run a network, or one by name or path, on samples: `archcalc.forward.run.run`, which tells the options.
 
-    A network of a model file has weights of its own, which are taken where none are given.
+    A network of a model file has weights of its own, which are taken where none are given; `weights` may be the path of
+    such a file, too.
     """
     from archcalc.forward.run import run as run_network
 
+    weights = options.get("weights")
+    if isinstance(weights, (str, os.PathLike)) and os.fspath(weights).lower().endswith(ENDING):
+        from archcalc.formats.weights import open_weights
+
+        options["weights"] = open_weights(weights)
     return run_network(load(network) if isinstance(network, str) else network, x, **options)
 
 

@@ -14,6 +14,7 @@ import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import archcalc
 from archcalc.errors import UsageError
 from archcalc.formats.onnx_export import to_onnx
 from archcalc.formats.weights import open_weights
@@ -292,6 +293,16 @@ def test_initialisers_of_a_model(tmp_path: Path) -> None:
     fitted = fit_weights(network, open_weights(path))
     for name, array in weights.items():
         np.testing.assert_array_equal(fitted[name], array)
+
+
+def test_a_run_takes_the_weights_of_a_model(tmp_path: Path) -> None:
+    """By its path, as it takes those of other files."""
+    network = load("lenet5")
+    path = tmp_path / "lenet5.onnx"
+    weights = random_weights(network.graph, seed=5)
+    path.write_bytes(to_onnx(network.graph, weights).SerializeToString())
+    found, expected = (archcalc.run(network, weights=given, timed=False).output for given in (path, weights))
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_a_model_is_opened_where_models_are(tmp_path: Path) -> None:
