@@ -1,5 +1,7 @@
 """What a model file says beside its operators: names, sizes left open, functions, branches, hostile graphs."""
 
+import json
+import re
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -8,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
 
 import archcalc
+from archcalc.cli.main import cli
 from archcalc.errors import ArchcalcError, SpecError, UsageError
 
 from .models import by_onnxruntime, close, model, values, written
@@ -217,6 +221,31 @@ def test_an_operator_that_is_not_ours(tmp_path: Path) -> None:
         archcalc.run(found)
     with pytest.raises(UsageError, match="'wonder' cannot be computed"):
         archcalc.prove(found)
+
+
+@pytest.mark.parametrize("kind", ["plain", "markdown", "latex", "html", "table"])
+@pytest.mark.parametrize("command", ["summary", "params", "macs", "memory"])
+def test_totals_are_a_least_where_something_is_not_known(command: str, kind: str, tmp_path: Path) -> None:
+    """In every format: `≥` before the sum of what is known, which is 108 + 180 weights and 3888 + 180 products."""
+    path = written(unknown(stated=True), tmp_path)
+    out = CliRunner().invoke(cli, [command, path, "--format", kind]).output
+    known = {"params": "288", "macs": "4,068", "memory": "1.12 KiB", "summary": "288"}[command]
+    assert re.search(rf"(≥|\$\\geq\$|&ge;|>=)\s*{re.escape(known)}", out), out
+    assert "Wonder" in out
+    exact = CliRunner().invoke(cli, [command, path, "--format", kind, "--ascii"]).output
+    assert "≥" not in exact
+
+
+def test_json_and_csv_say_what_is_not_known(tmp_path: Path) -> None:
+    """Nothing where nothing is known, and the layers that make totals a least."""
+    path = written(unknown(stated=True), tmp_path)
+    document = json.loads(CliRunner().invoke(cli, ["summary", path, "--format", "json"]).output)
+    assert document["totals"]["at_least"] == ["wonder"]
+    assert document["totals"]["params"] == 288
+    layer = next(layer for layer in document["layers"] if layer["name"] == "wonder")
+    assert (layer["op"], layer["kind"], layer["params"], layer["macs"]) == ("unknown", "Wonder", None, None)
+    rows = CliRunner().invoke(cli, ["params", path, "--per-layer", "--format", "csv"]).output.splitlines()
+    assert [row for row in rows if row.startswith("wonder")] == ["wonder,? Wonder,4x3x3,?,?,?,?"]
 
 
 def test_an_operator_that_is_not_ours_without_a_shape(tmp_path: Path) -> None:

@@ -188,6 +188,13 @@ CASES: dict[str, Case] = {
         "linear reshape permute linear reshape permute linear reshape permute scaled_dot_product_attention",
         TOKENS,
     ),
+    "attention_with_queries_and_keys_scaled": Case(
+        f"{HEADS} c = Constant<value_float=0.3>() a = Mul(q, c) b = Mul(k, c) s = MatMul(a, b) w = Softmax<axis=-1>(s)"
+        " y = MatMul(w, v)",
+        PARTS,
+        "linear reshape permute linear reshape permute linear reshape permute scaled_dot_product_attention",
+        TOKENS,
+    ),
     "attention_with_bias": Case(
         f"{HEADS} s = MatMul(q, k) d = Add(s, bias) a = Softmax<axis=-1>(d) y = MatMul(a, v)",
         {**PARTS, "bias": (1, 2, 6, 6)},
