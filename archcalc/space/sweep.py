@@ -1,7 +1,9 @@
 """Sweeps: the quantities of every variant of a network, in chunks of columns, worked out when they are asked for."""
 
+import gc
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -73,6 +75,10 @@ class Sweep(Struct, frozen=True):
 
     def chunk(self, number: int, report: Report = lambda share: None) -> Chunk:
         """One run of variants; `report` hears how much of it is done."""
+        with _collecting():
+            return self._chunk(number, report)
+
+    def _chunk(self, number: int, report: Report) -> Chunk:
         points = self.points(number)
         start = int(points.rows.flat[0])
         table, impossible = _Table(self, points, start), list[Impossible]()
@@ -99,6 +105,18 @@ class Sweep(Struct, frozen=True):
             kept = found if kept is None else choice.chosen(joined([kept, found]))
         assert kept is not None  # noqa: S101 - a sweep has a chunk
         return kept
+
+
+@contextmanager
+def _collecting() -> Iterator[None]:
+    """The garbage collector, which the command line leaves off for its short runs: what builds a network has cycles."""
+    enabled = gc.isenabled()
+    gc.enable()
+    try:
+        yield
+    finally:
+        if not enabled:
+            gc.disable()
 
 
 class _Table:

@@ -1,5 +1,6 @@
 """A row of a sweep is the analysis of that variant by itself: for every column, and for what is impossible."""
 
+import gc
 import itertools
 from collections.abc import Iterator
 from typing import Any
@@ -287,3 +288,17 @@ def test_passes_are_few() -> None:
     sweep: Sweep = archcalc.sweep("resnet50", {"width_per_group": range(32, 257, 8), "input": range(96, 225, 8)})
     found = list(engine.answers(sweep.question, sweep.points(0), sweep.layers))
     assert [answer.points.count for answer in found if isinstance(answer, engine.Answer)] == [29 * 17]
+
+
+def test_the_collector_is_on_while_a_chunk_is_worked_out() -> None:
+    """The command line switches it off for its short runs; graphs have cycles, and millions of variants have memory."""
+    seen = []
+    sweep = archcalc.sweep("lenet5", {"classes": [1, 2, 3]})
+    gc.disable()
+    try:
+        sweep.chunk(0, lambda share: seen.append(gc.isenabled()))
+        assert seen
+        assert all(seen)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
