@@ -377,3 +377,30 @@ def test_a_missing_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         UsageError, match=r"needs the package onnx, which is not installed; pip install 'archcalc\[onnx\]'"
     ):
         archcalc.load(path)
+
+
+def test_a_bias_of_zeros_that_an_optimiser_left_out(tmp_path: Path) -> None:
+    """torch's newer exporter signs what a module had: a fresh network has its biases all the same."""
+    proto = model("y = Conv(x, w)", {"w": (4, 3, 3, 3)})
+    proto.graph.initializer[0].name = "stem.weight"
+    proto.graph.node[0].input[1] = "stem.weight"
+    signature = "p_w: PARAMETER target='stem.weight'\np_b: PARAMETER target='stem.bias'\nc: BUFFER target='stem.mean'"
+    proto.graph.metadata_props.add(key="pkg.torch.export.ExportedProgram.graph_signature", value=signature)
+    found = archcalc.load(written(proto, tmp_path))
+    assert archcalc.analyse(found).params.params == 4 * 27 + 4
+    x = values("x", (2, 3, 8, 8))
+    assert close(archcalc.run(found, x, timed=False).output, by_onnxruntime(proto, {"x": x})[0])
+
+
+def test_equal_arrays_stored_once_by_torch(tmp_path: Path) -> None:
+    """What it signed and did not store is equal to another: each module has its own again, under its name."""
+    proto = model("a = LayerNormalization(x, g) y = LayerNormalization(a, g)", {"g": (8,)}, "float[N,6,8] x")
+    proto.graph.initializer[0].name = "one.weight"
+    for node, scope in zip(proto.graph.node, ("one", "two"), strict=True):
+        node.input[1] = "one.weight"
+        node.metadata_props.add(key="pkg.torch.onnx.name_scopes", value=f"['', '{scope}', 'layer_norm']")
+    signature = "p_a: PARAMETER target='one.weight'\np_b: PARAMETER target='two.weight'"
+    proto.graph.metadata_props.add(key="pkg.torch.export.ExportedProgram.graph_signature", value=signature)
+    found = archcalc.load(written(proto, tmp_path))
+    assert set(found.weights or {}) == {"one.weight", "two.weight"}
+    assert archcalc.analyse(found).params.params == 16

@@ -58,6 +58,29 @@ def to_program(model: Model) -> Program:
     )
 
 
+def _dropped_bias(operation: Operation, tensors: list[Tensor | None], lost: set[str]) -> Tensor | None:
+    """The bias that a layer was signed with, where an optimiser saw that it was of zeros and left it out."""
+    weight = tensors[1] if len(tensors) > 1 else None
+    if weight is None or len(tensors) > 2 or operation.kind not in ("Conv", "ConvTranspose", "Gemm"):
+        return None
+    name, stored = weight.path.rpartition(".")[0] + ".bias", weight.stored
+    if name not in lost or not weight.path.endswith(".weight") or len(stored.shape) < 2:
+        return None
+    turned = operation.kind == "Gemm" and operation.attributes.get("transB", 0)
+    first = turned or operation.kind == "Conv"
+    groups = operation.attributes.get("group", 1) if operation.kind == "ConvTranspose" else 1
+    count = stored.shape[0] if first else stored.shape[1] * groups
+
+    def made() -> Any:
+        import numpy as np
+
+        return np.zeros(count, np.float32)
+
+    return Tensor(
+        Stored(name, (count,), stored.dtype if stored.dtype != "bfloat16" else "float32", made=made), name, True
+    )
+
+
 def _shape(value: Any) -> tuple[Dim, ...]:
     if not value.type.tensor_type.HasField("shape"):
         return ()
@@ -151,6 +174,10 @@ class _Reader:
                     own[wanted] = Tensor(tensors[name].stored, wanted, True)
                     name = wanted
                 names.append(name)
+            bias = _dropped_bias(operation, [own.get(name) or tensors.get(name) for name in names], lost)
+            if bias is not None:
+                own[bias.path] = bias
+                names = [*names[:2], bias.path]
             changed.append(msgspec.structs.replace(operation, inputs=tuple(names)))
         return tuple(changed), own
 
