@@ -56,7 +56,15 @@ def explain_layer(analysis: Analysis, name: str) -> Explanation:
     if name not in index:
         hint = did_you_mean(name, index)
         raise UsageError(Problem(f"'{analysis.spec.name}' has no layer '{name}'", None, hint))
-    position = index[name]
+    return _explained(analysis, index[name])
+
+
+def explain_layers(analysis: Analysis) -> Iterator[Explanation]:
+    """The derivations of all layers, in their order."""
+    return (_explained(analysis, position) for position in range(len(analysis.graph.nodes)))
+
+
+def _explained(analysis: Analysis, position: int) -> Explanation:
     node = analysis.graph.nodes[position]
     trace = _Trace(analysis, position)
     sections = [
@@ -67,7 +75,7 @@ def explain_layer(analysis: Analysis, name: str) -> Explanation:
         trace.receptive_field(),
     ]
     notes = tuple(node.op.notes(analysis.graph.inputs(node)))
-    title = f"{analysis.spec.title} · {name} ({node.op.keyword}{_arguments(node.op)})"
+    title = f"{analysis.spec.title} · {node.name} ({node.op.keyword}{_arguments(node.op)})"
     return Explanation(title, tuple(section for section in sections if section is not None), notes)
 
 

@@ -44,6 +44,11 @@ class Analysis:
         self.weights = weights
 
     @cached_property
+    def known(self) -> bool:
+        """Whether every operator is ours: where one is not, totals are no more than a least."""
+        return not self.graph.unknown
+
+    @cached_property
     def params(self) -> Params:
         return count_params(self.graph)
 

@@ -2,17 +2,16 @@
 
 import click
 
-from archcalc.analysis.whole import Analysis
 from archcalc.cli.options import (
     Conventions,
     Output,
-    analysis_of,
+    analyses_of,
     conventions_options,
     networks_argument,
     output_options,
 )
 from archcalc.cli.output import chosen_format, emit
-from archcalc.errors import ArchcalcError, Problem, UsageError, did_you_mean, printable
+from archcalc.errors import Problem, UsageError, did_you_mean, printable
 from archcalc.views import compare as views
 
 
@@ -50,7 +49,7 @@ def compare(
         raise UsageError(Problem("--by has one column a network: --columns, --sort and --baseline choose none"))
     flat = chosen_format(output) == "csv"
     wishes = views.Wishes(keys, sort or "", _baseline(networks, baseline), bars, flat)
-    analyses = _analyses(networks, conventions)
+    analyses = analyses_of(networks, conventions)
     if by is not None:
         what = of or "macs"
         table = views.groups_table(analyses, by, what, bars and not flat)
@@ -66,17 +65,3 @@ def _baseline(networks: tuple[str, ...], baseline: str | None) -> int | None:
         message = f"the baseline '{printable(baseline, 60)}' is not one of the networks compared"
         raise UsageError(Problem(message, None, did_you_mean(baseline, networks) or f"such as {networks[0]}"))
     return networks.index(baseline)
-
-
-def _analyses(networks: tuple[str, ...], conventions: Conventions) -> list[Analysis]:
-    """All networks. Raises one error with what is wrong with any of them."""
-    analyses: list[Analysis] = []
-    problems: list[Problem] = []
-    for network in networks:
-        try:
-            analyses.append(analysis_of(network, conventions))
-        except ArchcalcError as error:
-            problems += error.problems
-    if problems:
-        raise UsageError(problems)
-    return analyses

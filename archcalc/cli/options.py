@@ -1,6 +1,6 @@
 """The options that commands share: one decorator gives them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from archcalc.analysis.memory import DTYPES, MODELS
 from archcalc.analysis.whole import Analysis
-from archcalc.errors import Problem, UsageError
+from archcalc.errors import ArchcalcError, Problem, UsageError
 from archcalc.opening import load
 from archcalc.views.layers import Choice
 
@@ -208,3 +208,17 @@ def analysis_of(network: str, conventions: Conventions) -> Analysis:
         training,
         found.weights,
     )
+
+
+def analyses_of(networks: Iterable[str], conventions: Conventions) -> list[Analysis]:
+    """The analyses of all networks. Raises one error with what is wrong with any of them."""
+    analyses: list[Analysis] = []
+    problems: list[Problem] = []
+    for network in networks:
+        try:
+            analyses.append(analysis_of(network, conventions))
+        except ArchcalcError as error:
+            problems += error.problems
+    if problems:
+        raise UsageError(problems)
+    return analyses

@@ -33,7 +33,7 @@ def _known(cell: Cell) -> Cell:
 
 def _of_all(cell: Cell) -> Cell:
     """A share, where the whole is known."""
-    return lambda a, i: Least(0.0, bare=True) if a.graph.unknown else cell(a, i)
+    return lambda a, i: cell(a, i) if a.known else Least(0.0, bare=True)
 
 
 def at_least(analysis: Analysis, value: int) -> int | Least:

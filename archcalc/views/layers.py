@@ -72,7 +72,7 @@ def _flat(analysis: Analysis, columns: list[LayerColumn], choice: Choice) -> Ite
     rows = [Row(tuple(column.cell(analysis, position) for column in columns)) for position in positions]
     if choice.sort:
         by = sort_index([column.column for column in columns], choice.sort)
-        rows.sort(key=lambda row: _sortable(row.cells[by]), reverse=columns[by].column.kind != "name")
+        rows.sort(key=lambda row: sortable(row.cells[by]), reverse=columns[by].column.kind != "name")
     yield from rows[: choice.top]
 
 
@@ -84,7 +84,7 @@ def sort_index(columns: list[Column], key: str) -> int:
     return keys.index(key)
 
 
-def _sortable(cell: Any) -> tuple[int, Any]:
+def sortable(cell: Any) -> tuple[int, Any]:
     """Numbers before texts before nothing, so that mixed columns sort."""
     if isinstance(cell, Least):
         return 2, cell.value
