@@ -1,7 +1,5 @@
 """What the forward pass of training keeps for the backward pass: each tensor once, whoever needs it."""
 
-from itertools import accumulate
-
 from msgspec import Struct
 
 from archcalc.analysis.memory import DTYPES
@@ -68,17 +66,3 @@ def storage_owners(network: InferredGraph) -> list[int]:
     for position, node in enumerate(network.nodes):
         owners.append(owners[node.inputs[0]] if node.op.views and node.inputs else position)
     return owners
-
-
-def held(network: InferredGraph, saved: SavedActivations) -> tuple[int, ...]:
-    """Bytes that are kept at each step: while each layer runs forward, then while each goes back, the last one first.
-
-    A tensor is kept from the layer that makes it until the first of its users has gone back, which is the last to go.
-    """
-    index = network.graph.index()
-    made, freed = [0] * len(index), [0] * len(index)
-    for tensor in saved.tensors:
-        made[index[tensor.layer]] += tensor.bytes
-        freed[min(index[user] for user in tensor.users)] += tensor.bytes
-    forward = tuple(accumulate(made))
-    return forward + tuple(accumulate(freed))[::-1]

@@ -5,6 +5,7 @@ The page forbids itself the network: its policy lets run what was written here, 
 
 import base64
 import hashlib
+import importlib.util
 import re
 from collections.abc import Sequence
 from importlib import resources
@@ -27,7 +28,9 @@ def render(analyses: Sequence[Analysis], si: bool = False) -> str:
     """The page about these networks: their comparison first, where there are several."""
     style = _asset("page.css")
     script = "".join(map(_asset, SCRIPTS))
-    data = page(analyses, Writing(lambda value, kind: cell_text(value, kind, si), result_text))
+    data = page(
+        analyses, list(map(_drawing, analyses)), Writing(lambda value, kind: cell_text(value, kind, si), result_text)
+    )
     titles = ", ".join(analysis.spec.title or analysis.spec.name for analysis in analyses)
     several = len(analyses) > 1
     slots = {
@@ -41,6 +44,29 @@ def render(analyses: Sequence[Analysis], si: bool = False) -> str:
     }
     # One pass: what fills a slot is not looked at for slots again.
     return re.sub(r"\{\{(\w+)\}\}", lambda slot: slots[slot[1]], _asset("page.html"))
+
+
+_MOST_BOXES = 60
+"""Boxes that are read as one picture."""
+_MOST_DRAWN = 400
+
+
+def _drawing(analysis: Analysis) -> str:
+    """The architecture as SVG, its scopes opened as far as it can be read; "" for a network that is one long list of
+    layers, and where the layout engine is not installed."""
+    if importlib.util.find_spec("graphlay") is None:
+        return ""
+    from archcalc.render import drawing
+    from archcalc.views.drawing import picture
+
+    chosen = picture(analysis, 1)
+    boxes = len(chosen.drawing.boxes)
+    for depth in range(2, 1 + max(node.name.count(".") + 1 for node in analysis.graph.nodes)):
+        deeper = picture(analysis, depth)
+        if len(deeper.drawing.boxes) > _MOST_BOXES:
+            break
+        chosen = deeper
+    return drawing.render(chosen) if boxes <= _MOST_DRAWN else ""
 
 
 def _asset(name: str) -> str:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from archcalc.analysis.explain import Explanation, Section, Step, explain_layers, explain_network
 from archcalc.analysis.receptive_field import Field, Global, LayerField, seen_note
-from archcalc.analysis.saved import held, saved_activations
+from archcalc.analysis.training import training_memory
 from archcalc.analysis.whole import Analysis
 from archcalc.errors import printable
 from archcalc.ops.base import axis_names
@@ -66,10 +66,13 @@ class _Page:
         }
 
 
-def page(analyses: Sequence[Analysis], writing: Writing) -> dict[str, Any]:
-    """The data of a page about these networks. Numbers that stand for texts are their places in `texts`."""
+def page(analyses: Sequence[Analysis], drawings: Sequence[str], writing: Writing) -> dict[str, Any]:
+    """The data of a page about these networks, each with its drawing as SVG, or "". Numbers that stand for texts are
+    their places in `texts`."""
     parts = _Page(writing)
-    networks = [_network(analysis, parts) for analysis in analyses]
+    networks = [
+        {**_network(analysis, parts), "drawing": drawing} for analysis, drawing in zip(analyses, drawings, strict=True)
+    ]
     return {
         "networks": networks,
         "columns": [_column(column, parts) for column in COLUMNS.values()],
@@ -200,18 +203,28 @@ def _amount(cell: Any) -> int:
     return cell if isinstance(cell, int) else int(cell.value)
 
 
-def _memory(analysis: Analysis, parts: _Page) -> dict[str, Any]:
-    """What is alive at each step: while each layer runs, and in training forward and back again."""
+def _memory(analysis: Analysis, parts: _Page) -> list[dict[str, Any]]:
+    """What is in memory at each step: while each layer runs, and in a step of training forward and back again."""
 
-    def line(numbers: Sequence[int]) -> dict[str, Any]:
+    def line(title: str, steps: Sequence[str], numbers: Sequence[int]) -> dict[str, Any]:
         written = [parts.text(parts.writing.cell(number, "bytes")) for number in numbers]
         ticks = [[float(tick), parts.text(parts.writing.cell(tick, "bytes"))] for tick in _ticks(max(numbers))]
-        return {"heights": [float(number) for number in numbers], "texts": written, "ticks": ticks}
+        return {
+            "title": parts.text(title),
+            "heights": [float(number) for number in numbers],
+            "texts": written,
+            "steps": list(map(parts.text, steps)),
+            "ticks": ticks,
+        }
 
-    found = {"inference": line([layer.alive_bytes for layer in analysis.memory.layers])}
+    layers = analysis.memory.layers
+    named = [layer.name for layer in layers]
+    found = [line("Inference: outputs alive while each layer runs", named, [layer.alive_bytes for layer in layers])]
     if analysis.known:
-        saved = saved_activations(analysis.graph, analysis.batch, analysis.dtype)
-        found["training"] = line(held(analysis.graph, saved))
+        trained = training_memory(analysis.graph, analysis.batch, analysis.dtype)
+        bytes_ = [trained.constant_bytes + alive for alive in trained.timeline.alive()]
+        title = "A step of training (plain SGD): weights, what is kept for the backward pass, gradients"
+        found.append(line(title, trained.timeline.steps, bytes_))
     return found
 
 

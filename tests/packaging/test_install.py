@@ -55,6 +55,8 @@ def check_works(*archcalc: str | Path, cwd: Path | None = None, **changes: str) 
     assert call(*archcalc, "list", "--names", cwd=cwd, **changes).split() == NAMES
     assert "138,357,544" in call(*archcalc, "params", "vgg16", cwd=cwd, **changes)
     call(*archcalc, "check", *NAMES, cwd=cwd, **changes)
+    page = call(*archcalc, "report", "alexnet", "-o", "/dev/stdout", cwd=cwd, **changes)
+    assert "class LayerTable" in page  # the parts of the page come with the package
 
 
 def check_weights(python: str | Path, cwd: Path | None = None, **changes: str) -> None:

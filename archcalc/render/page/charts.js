@@ -23,21 +23,14 @@ function share(part, style) {
   return h("td", {}, h("div", { class: "share" }, bar, h("span", {}, `${(100 * part).toFixed(1)}`)));
 }
 
-/** The timelines of memory: of a forward pass, and of training forward and back again. */
+/** The timelines of memory: of a forward pass, and of a step of training forward and back again. */
 function showMemory(page, network) {
-  const name = (at) => page.texts[network.layers[at].name];
-  const layers = network.layers.length;
-  const lines = [timeline(page, network.memory.inference, "inference",
-    "Inference: outputs alive while each layer runs", (at) => `while ${name(at)} runs`)];
-  if (network.memory.training) {
-    lines.push(timeline(page, network.memory.training, "training",
-      "Training: what is kept for the backward pass, forward and then back again",
-      (at) => (at < layers ? `forward, behind ${name(at)}` : `backward, before ${name(2 * layers - 1 - at)}`)));
-  }
-  byId("memory").replaceChildren(...lines);
+  byId("memory").replaceChildren(...network.memory.map((line, at) => timeline(page, line, at)));
 }
 
-function timeline(page, { heights, texts, ticks }, key, title, where) {
+function timeline(page, { title: named, heights, texts, steps: names, ticks }, key) {
+  const title = page.texts[named];
+  const where = (at) => `while ${page.texts[names[at]]} runs`;
   const most = Math.max(...heights);
   const peak = heights.indexOf(most);
   const plot = h("div");
@@ -67,7 +60,7 @@ function timeline(page, { heights, texts, ticks }, key, title, where) {
       s("path", { d: `M0 ${TALL}${steps}V${TALL}Z` }), cursor,
       s("text", { x: -6, y: TALL + 4, "text-anchor": "end" }, "0"),
       s("text", { x: 0, y: TALL + 17 }, "first layer"),
-      s("text", { x: wide, y: TALL + 17, "text-anchor": "end" }, key === "training" ? "back at the first" : "last layer"),
+      s("text", { x: wide, y: TALL + 17, "text-anchor": "end" }, key ? "back at the first" : "last layer"),
     );
     drawing.setAttribute("aria-label", `${title}. Peak: ${page.texts[texts[peak]]} ${where(peak)}.`);
     const pick = (event) => {
@@ -83,4 +76,12 @@ function timeline(page, { heights, texts, ticks }, key, title, where) {
   read(peak);
   onWidth(plot, draw);
   return h("figure", { class: "timeline", id: `timeline-${key}` }, h("figcaption", {}, title), plot, slider, told);
+}
+
+/** The architecture, as an image: it has a style of its own, and can do nothing but be seen. */
+function showDrawing(page, network) {
+  byId("drawing").closest("section").hidden = !network.drawing;
+  if (!network.drawing) return;
+  const href = `data:image/svg+xml,${encodeURIComponent(network.drawing)}`;
+  byId("drawing").replaceChildren(h("img", { src: href, alt: `The architecture of ${page.texts[network.title]}` }));
 }

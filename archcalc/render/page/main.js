@@ -17,6 +17,7 @@ function show(network) {
   byId("notes").replaceChildren(...network.notes.map((note) => h("li", {}, text(note))));
   table.show(network);
   derivation.show(network);
+  showDrawing(page, network);
   showParts(page, network);
   showMemory(page, network);
   field.show(network);

@@ -2,6 +2,7 @@
 // A row is [depth, whether it is a layer, the operator, a text a column…], texts by their places in page.texts.
 
 const FOLD_BEYOND = 60; // rows that are read at a glance; larger trees begin folded
+const MOST_ROWS = 500; // that are laid out at once; the others when somebody asks for them
 
 class LayerTable {
   /** `open` is called with a layer's place when its name is chosen. */
@@ -121,16 +122,26 @@ class LayerTable {
     return this.page.texts[this.network.layers[row.layer].name];
   }
 
-  #rows() {
+  #rows(most = MOST_ROWS) {
     const flat = Boolean(this.sort || this.words);
     const seen = this.#seen();
-    this.body.replaceChildren(...seen.map((at) => this.#layerRow(at, flat)));
+    this.body.replaceChildren(...seen.slice(0, most).map((at) => this.#layerRow(at, flat)));
+    if (seen.length > most) this.body.append(this.#more(seen.length - most));
     const layers = this.network.layers.length;
     const found = seen.filter((at) => this.rows[at].layer !== null).length;
     byId("count").textContent = flat
       ? `${found} of ${layers} layers`
       : layers === this.rows.length ? `${layers} layers` : `${layers} layers, ${seen.length} of ${this.rows.length} rows unfolded`;
     byId("fold").disabled = byId("unfold").disabled = flat || layers === this.rows.length;
+  }
+
+  #more(count) {
+    const button = h("button", { type: "button", id: "more" }, `Show the other ${count.toLocaleString("en-GB")} rows`);
+    button.addEventListener("click", () => {
+      this.#rows(Infinity);
+      this.body.children[MOST_ROWS].querySelector("button").focus();
+    });
+    return h("tr", {}, h("td", { colspan: this.shown.filter(Boolean).length }, button));
   }
 
   #layerRow(at, flat) {
@@ -169,7 +180,7 @@ class LayerTable {
 
   #toggle(at) {
     this.rows[at].folded = !this.rows[at].folded;
-    this.#rows();
+    this.#rows(this.body.querySelector("#more") ? MOST_ROWS : Infinity);
     this.#focus(at);
   }
 
@@ -180,10 +191,11 @@ class LayerTable {
   #moved(event) {
     const line = event.target.closest("tr");
     if (!line) return;
-    const at = Number(line.dataset.row);
+    const at = Number(line.dataset.row ?? -1); // none: the row that asks for more
     const next = { ArrowDown: line.nextElementSibling, ArrowUp: line.previousElementSibling }[event.key];
-    const scope = this.rows[at].layer === null;
-    const turns = { ArrowRight: scope && this.rows[at].folded, ArrowLeft: scope && !this.rows[at].folded }[event.key];
+    const row = this.rows[at];
+    const scope = row?.layer === null;
+    const turns = scope && { ArrowRight: row.folded, ArrowLeft: !row.folded }[event.key];
     if (next) next.querySelector("button").focus();
     else if (turns) this.#toggle(at);
     else return;
