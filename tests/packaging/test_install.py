@@ -134,7 +134,8 @@ def test_wheel(copy: Path, venv: Path, tmp_path: Path) -> None:
     shipped = {
         f"archcalc/specs/{path.relative_to(specs)}" for kind in ("yaml", "npz") for path in specs.rglob(f"*.{kind}")
     }
-    assert files == modules | {"archcalc/py.typed"} | shipped
+    pages = {f"archcalc/render/page/{path.name}" for path in (ROOT / "archcalc" / "render" / "page").iterdir()}
+    assert files == modules | {"archcalc/py.typed"} | pages | shipped
     shutil.rmtree(copy)
     install(venv, wheel)
     check_installed(venv, venv)
