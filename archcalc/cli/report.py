@@ -2,6 +2,7 @@
 
 import click
 
+from archcalc import __version__
 from archcalc.cli.options import Conventions, analyses_of, conventions_options, networks_argument
 from archcalc.errors import Problem, UsageError
 
@@ -22,5 +23,5 @@ def report(networks: tuple[str, ...], path: str | None, si: bool, conventions: C
     from archcalc.files import write_whole
     from archcalc.render.report import render
 
-    text = render(analyses, si)
+    text = render(analyses, si, f"archcalc {__version__}")
     write_whole(path, lambda file: file.write(text.encode("utf-8")))

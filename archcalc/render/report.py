@@ -12,7 +12,6 @@ from importlib import resources
 
 import msgspec
 
-from archcalc import __version__
 from archcalc.analysis.whole import Analysis
 from archcalc.render.cells import cell_text
 from archcalc.render.derivation import result_text
@@ -24,8 +23,8 @@ SCRIPTS = ("dom.js", "table.js", "derivation.js", "charts.js", "picture.js", "fi
 """The parts of the script, in the order in which they are joined."""
 
 
-def render(analyses: Sequence[Analysis], si: bool = False) -> str:
-    """The page about these networks: their comparison first, where there are several."""
+def render(analyses: Sequence[Analysis], si: bool = False, by: str = "archcalc") -> str:
+    """The page about these networks: their comparison first, where there are several; `by` says what wrote it."""
     style = _asset("page.css")
     script = "".join(map(_asset, SCRIPTS))
     data = page(
@@ -40,7 +39,7 @@ def render(analyses: Sequence[Analysis], si: bool = False) -> str:
         "script": script,
         "data": _json(data),
         "comparison": fragment(networks_table(analyses, Wishes()), si) if several else "",
-        "version": __version__,
+        "by": safe(by),
     }
     # One pass: what fills a slot is not looked at for slots again.
     return re.sub(r"\{\{(\w+)\}\}", lambda slot: slots[slot[1]], _asset("page.html"))
