@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from archcalc.errors import ArchcalcError, ShapeError, SpecError, UsageError
     from archcalc.formats.export import export
     from archcalc.network import Network, loads
-    from archcalc.opening import from_torch, load, prove, run
+    from archcalc.opening import formula, from_torch, load, prove, run
     from archcalc.space.sweep import sweep
 
 __version__ = "0.1.0"
@@ -33,6 +33,7 @@ __all__ = [
     "explain_layer",
     "explain_network",
     "export",
+    "formula",
     "from_torch",
     "load",
     "loads",
@@ -52,6 +53,7 @@ _HOMES = {
     "explain_layer": "archcalc.analysis.explain",
     "explain_network": "archcalc.analysis.explain",
     "export": "archcalc.formats.export",
+    "formula": "archcalc.opening",
     "from_torch": "archcalc.opening",
     "load": "archcalc.opening",
     "loads": "archcalc.network",

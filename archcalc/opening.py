@@ -15,6 +15,7 @@ from archcalc.spec.model import Spec
 if TYPE_CHECKING:
     from archcalc.forward.claims import Proof
     from archcalc.forward.run import Run
+    from archcalc.symbolic.results import Formulas
 
 ENDING = ".onnx"
 
@@ -111,3 +112,29 @@ def prove(network: Any, *arguments: Any, **options: Any) -> "Proof":
     from archcalc.forward.proof import prove as prove_network
 
     return prove_network(load(network) if isinstance(network, str) else network, *arguments, **options)
+
+
+def formula(
+    network: str | os.PathLike[str],
+    over: Iterable[str] | None = None,
+    assume: Iterable[str] = (),
+    input: str | Iterable[int] | None = None,  # noqa: A002
+    set: Mapping[str, Any] | None = None,  # noqa: A002
+    batch: int = 1,
+    dtype: str = "float32",
+    training: bool = False,
+) -> "Formulas":
+    """The closed forms of a network, named as for `load`, over symbols: `over=["H", "W", "classes"]`.
+
+    `assume` (`["H % 32 == 0"]`) restricts sizes to a residue. `.general` and `.even` of the result have `.totals`,
+    their values `.at(H=256)` and sympy's expressions `.expression("macs")`. Raises UsageError for what is no symbol,
+    and SpecError or ShapeError where the structure of the network depends on one.
+    """
+    from archcalc.symbolic.assumptions import residues_of
+    from archcalc.symbolic.engine import Question, closed_forms
+
+    changes = dict(set or {})
+    shape = None if input is None else specs.input_shape(input)
+    found = load(network, shape, changes, training)
+    question = Question(found, overrides_of(shape, changes), batch, dtype, training)
+    return closed_forms(question, None if over is None else tuple(over), residues_of(assume))

@@ -193,14 +193,23 @@ class _Expansion:
             self.problems += error.problems
             return FAILED
 
+    def _settled(self, tree: Tree, names: Names) -> Any:
+        """A value that decides about structure, which must be one; FAILED, with the problem noted, where it is none."""
+        value = self._value(tree, names)
+        try:
+            return agreed(value)
+        except ValueError as error:  # an expression of symbols, of which no network can be made
+            self.problems.append(Problem(str(error), tree.span, "structure is of plain numbers"))
+            return FAILED
+
     def _condition(self, tree: Tree, names: Names) -> bool:
-        value = agreed(self._value(tree, names))
+        value = self._settled(tree, names)
         if value is not FAILED and not isinstance(value, (bool, int)):
             self.problems.append(Problem("if is true or false", tree.span, f"this is {shown(value)}"))
         return value is not FAILED and bool(value)
 
     def _times(self, tree: Tree, names: Names) -> int:
-        value = agreed(self._value(tree, names))
+        value = self._settled(tree, names)
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
@@ -213,7 +222,7 @@ class _Expansion:
         """The name a layer is given; empty where it is given none."""
         if tree is None:
             return ""
-        value = agreed(self._value(tree, names))
+        value = self._settled(tree, names)
         if isinstance(value, (str, int)) and not isinstance(value, bool) and is_layer_name(str(value)):
             return str(value)
         if value is not FAILED:
@@ -227,7 +236,7 @@ class _Expansion:
         self.evaluator.spend(len(items), tree.span)
         found, wrong = [], False
         for item in items:
-            value = agreed(self._value(item, names))
+            value = self._settled(item, names)
             several = isinstance(value, list) and isinstance(item, Scalar)
             for name in map(agreed, value if several else [value]):
                 if isinstance(name, (str, int)) and not isinstance(name, bool):

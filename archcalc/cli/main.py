@@ -27,6 +27,7 @@ COMMANDS = {
     "compare": ("archcalc.cli.compare", "compare", "Networks side by side."),
     "diff": ("archcalc.cli.diff", "diff", "What turns one network into another, and what each edit costs."),
     "equiv": ("archcalc.cli.equiv", "equiv", "Stacks of layers side by side: three 3x3 against one 7x7."),
+    "formula": ("archcalc.cli.formula", "formula", "What a network costs in closed form: 307,904*H*W."),
     "roofline": (
         "archcalc.cli.roofline",
         "roofline_of",

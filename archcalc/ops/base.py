@@ -249,7 +249,8 @@ def spread(value: PerAxis, rank: int) -> tuple[int, ...]:
 
 def can_stretch(shapes: Shapes) -> bool:
     """Whether shapes are equal but for sizes of 1, which are stretched to the sizes of the others."""
-    others = ([size for size in sizes if size != 1] for sizes in zip(*shapes, strict=False))
+    different = (sizes for sizes in zip(*shapes, strict=False) if any(size != sizes[0] for size in sizes[1:]))
+    others = ([size for size in sizes if size != 1] for sizes in different)
     equal_ranks = len({len(shape) for shape in shapes}) == 1
     return equal_ranks and all(size == sizes[0] for sizes in others for size in sizes[1:])
 

@@ -95,8 +95,8 @@ FUNCTIONS = {
 }
 
 
-@_of_each
-def _power(base: Any, exponent: Any) -> Any:
+def power(base: Any, exponent: Any) -> Any:
+    """`base**exponent`, as far as a spec may go. Raises ValueError beyond."""
     if abs(exponent) > 64 or abs(base) > 1_000_000:
         raise ValueError("this power is too large")
     return base**exponent
@@ -114,7 +114,7 @@ def _of_numbers(compute: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]
 
 
 _ALLOWED_OPERATORS = {
-    ast.Pow: _of_numbers(_power),
+    ast.Pow: _of_numbers(_of_each(power)),
     ast.Mult: _of_numbers(operator.mul),
     ast.Mod: _of_numbers(operator.mod),
     ast.Sub: _of_numbers(operator.sub),

@@ -1,0 +1,1 @@
+"""Closed forms: a network whose numbers are expressions of chosen symbols."""
