@@ -199,7 +199,7 @@ class _Expansion:
         try:
             return agreed(value)
         except ValueError as error:  # an expression of symbols, of which no network can be made
-            self.problems.append(Problem(str(error), tree.span, "structure is of plain numbers"))
+            self.problems.append(Problem(str(error), tree.span, "choose other symbols"))
             return FAILED
 
     def _condition(self, tree: Tree, names: Names) -> bool:

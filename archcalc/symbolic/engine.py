@@ -6,7 +6,8 @@ that are stated with it. Where floors are left, the network is derived once more
 comes out even (H = 32·h), which is no approximation either: h is the symbol of that derivation.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from collections.abc import Sequence as Names
 from typing import Any
 
 import msgspec
@@ -23,7 +24,7 @@ from archcalc.infer import infer, propagate
 from archcalc.network import Network, changed
 from archcalc.ops.source import Input
 from archcalc.spec.expressions import Evaluator
-from archcalc.spec.tree import Scalar
+from archcalc.spec.tree import Scalar, Sequence, Tree
 from archcalc.symbolic.atoms import Symbol
 from archcalc.symbolic.field import Coincidence, Field
 from archcalc.symbolic.form import Form, Undecided
@@ -61,7 +62,7 @@ class Question(Struct, frozen=True):
 
 
 def closed_forms(
-    question: Question, over: Sequence[str] | None = None, residues: Mapping[str, tuple[int, int]] = {}
+    question: Question, over: Names[str] | None = None, residues: Mapping[str, tuple[int, int]] = {}
 ) -> Formulas:
     """The closed forms of a network over symbols; `residues` assumes name → (period, residue).
 
@@ -81,6 +82,9 @@ def closed_forms(
         chosen, left_out = _sensible(question, values, residues)
     else:
         chosen, left_out = tuple(dict.fromkeys(over)), {}
+    idle = [name for name in residues if name not in chosen]
+    if idle:
+        raise UsageError(Problem(f"'{idle[0]}' is assumed, but --over does not have it", None, f"--over {idle[0]}"))
     symbols = tuple(_symbol(name, values[name], *residues.get(name, (1, 0))) for name in chosen)
     general = even = None
     try:
@@ -217,17 +221,35 @@ def _overrides(question: Question, numbers: Mapping[str, Form]) -> Overrides:
     spec, shape = question.network.spec, question.network.graph.input_shape
     names = INPUT_NAMES.get(len(shape), ())
     variables = dict(question.overrides.variables)
-    sizes: Any = question.overrides.input or shape
-    changed_sizes = question.overrides.input is not None
-    for name, number in numbers.items():
+    for name in numbers:
         if name in spec.variables:
             span = Span(Source("--over", name), 1, 1, len(name))
-            variables[name] = Scalar(number, span)  # type: ignore[arg-type]
-        elif name in names:
-            place = names.index(name)
-            sizes, changed_sizes = (*sizes[:place], number, *sizes[place + 1 :]), True
-    input_shape = sizes if changed_sizes else None  # which may be an expression of variables
-    return Overrides(variables, question.overrides.arguments, input_shape, question.training)
+            variables[name] = Scalar(numbers[name], span)  # type: ignore[arg-type]
+    sizes: Any = question.overrides.input
+    if any(name in names and name not in spec.variables for name in numbers):
+        sizes = sizes or _own_shape(question, variables)
+        free = [
+            number if name in spec.variables else numbers.get(name, number)
+            for name, number in zip(names, sizes, strict=True)
+        ]
+        sizes = tuple(free)
+    return Overrides(variables, question.overrides.arguments, sizes, question.training)
+
+
+def _own_shape(question: Question, variables: Mapping[str, Tree]) -> tuple[Any, ...]:
+    """The shape that the spec itself gives the input, which may be an expression of symbols."""
+    spec, shape = question.network.spec, question.network.graph.input_shape
+    if isinstance(spec.input, Sequence):
+        evaluator, names = Evaluator(), dict[str, Any](training=question.training)
+        try:
+            for name, tree in {**spec.variables, **variables}.items():
+                names[name] = evaluate(tree, names, evaluator)
+            found = evaluate(spec.input, names, evaluator)
+        except ArchcalcError:
+            return shape  # what is wrong is said when the network is built
+        if any(isinstance(size, Form) for size in found):
+            return tuple(found)
+    return shape
 
 
 def _built(question: Question, numbers: Mapping[str, Form]) -> Network:

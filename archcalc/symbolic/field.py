@@ -30,7 +30,7 @@ from archcalc.symbolic.atoms import (
     quotient_range,
     valued,
 )
-from archcalc.symbolic.form import Form, Monomial, Undecided
+from archcalc.symbolic.form import Form, Monomial, Undecided, key_of
 
 MOST = 1_000_000
 """Symbols are whole numbers up to here, unless a network asks for less."""
@@ -56,20 +56,25 @@ class Field:
     def __init__(self, symbols: tuple[Symbol, ...]) -> None:
         self.symbols = symbols
         self.atoms: list[Atom] = []
-        self.conditions: list[Condition] = []
+        self._conditions: dict[Any, Condition] = {}
         self.coincidences: list[Coincidence] = []
         self.ranges: dict[int, tuple[int, int]] = {}
         self._places: dict[Any, int] = {}
         self._here: list[int] = []
         self._known: dict[int, tuple[float, float]] = {}
         self._larger: dict[tuple[Any, Any], Any] = {}
-        self._lows: dict[Form, float] = {}
-        self._answers: dict[tuple[Form, bool], bool] = {}
+        self._lows: dict[Any, float] = {}
+        self._answers: dict[Any, bool] = {}
         for place, symbol in enumerate(symbols):
             self.atoms.append(Atom("symbol", (), symbol.name))
             low = 0 if symbol.residue else 1
             self.ranges[place] = (low, max((MOST - symbol.residue) // symbol.period, low))
             self._here.append((symbol.value - symbol.residue) // symbol.period)
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """What must hold besides the ranges."""
+        return tuple(self._conditions.values())
 
     def number(self, name: str) -> Form:
         """A symbol as a number."""
@@ -103,9 +108,10 @@ class Field:
         """The larger of two: one that is proven to be, else a maximum of those parts that none is proven to exceed."""
         if number is other:
             return number
-        found = self._larger.get((number, other))
+        key = (key_of(number), key_of(other))
+        found = self._larger.get(key)
         if found is None:
-            found = self._larger[number, other] = self._largest(number, other)
+            found = self._larger[key] = self._largest(number, other)
         return found
 
     def _largest(self, number: Any, other: Any) -> Any:
@@ -135,9 +141,10 @@ class Field:
         return (number,)
 
     def _atom(self, atom: Atom, here: int) -> Any:
-        place = self._places.get((atom.kind, atom.parts))
+        key = (atom.kind, key_of(atom.parts))
+        place = self._places.get(key)
         if place is None:
-            place = self._places[atom.kind, atom.parts] = len(self.atoms)
+            place = self._places[key] = len(self.atoms)
             self.atoms.append(atom)
             self._here.append(here)
         low, high = self._range(place)
@@ -202,7 +209,7 @@ class Field:
 
     def is_positive(self, form: Form, strict: bool) -> bool:
         """Whether a form is above 0 (or, unless `strict`, 0): proven, or assumed from here on as it is here."""
-        found = self._answers.get((form, strict))
+        found = self._answers.get((form.key, strict))
         if found is not None:
             return found
         if self._proven(form, strict):
@@ -213,7 +220,7 @@ class Field:
             here = self.value(form)
             answer = bool(here > 0 or (here == 0 and not strict))
             self._assume(form if answer else -form, strict if answer else not strict)
-        self._answers[form, strict] = answer
+        self._answers[form.key, strict] = answer
         return answer
 
     def _proven(self, number: Any, strict: bool) -> bool:
@@ -225,8 +232,8 @@ class Field:
         low = self._bounds(number)[0]
         if low > edge or (low == 0 and not strict):
             return True
-        found = self._lows.get(number)
-        low = self._lows[number] = self._relaxed_low(number) if found is None else found
+        found = self._lows.get(number.key)
+        low = self._lows[number.key] = self._relaxed_low(number) if found is None else found
         return low > edge or (low == 0 and not strict)
 
     def _value_refutes(self, number: Form, strict: bool) -> bool:
@@ -239,9 +246,7 @@ class Field:
         for place in places:
             if self._shrink(form, strict, place, alone=len(places) == 1):
                 return
-        condition = Condition(form, strict)
-        if condition not in self.conditions:
-            self.conditions.append(condition)
+        self._conditions.setdefault((form.key, strict), Condition(form, strict))
 
     def _shrink(self, form: Form, strict: bool, place: int, alone: bool) -> bool:
         """Raise the least, or else lower the largest value of a symbol, so that a form is positive for all values."""
@@ -331,7 +336,8 @@ class Field:
                     return -INFINITE
                 term = exact_product(term, bound)
             relaxed = exact_sum(relaxed, term)
-        return low_from_the_ends(relaxed, self.ranges)
+        low: float = low_from_the_ends(relaxed, self.ranges)
+        return low
 
     def _relaxed_atom(self, place: int, below: bool) -> Any:
         """An atom between 0 and ∞ as the polynomial that bounds it; None where there is none that is 0 at least."""

@@ -35,6 +35,7 @@ Number = Union[int, float, "Form"]
 
 _ONE: Monomial = ()
 _FINEST = 2**20
+_LARGEST_DIVISOR = 64
 
 
 class Undecided(ValueError):  # noqa: N818 - nobody's mistake
@@ -58,12 +59,12 @@ def form_of(field: "Field", terms: dict[Monomial, Any]) -> Any:
 class Form(Varying):
     """A number as a polynomial: monomial → factor, none of them 0, one monomial at least not constant."""
 
-    __slots__ = ("_hash", "_whole", "field", "terms")
+    __slots__ = ("_key", "_whole", "field", "terms")
 
     def __init__(self, field: "Field", terms: Terms) -> None:
         self.field = field
         self.terms = terms
-        self._hash: int | None = None
+        self._key: frozenset[Any] | None = None
         self._whole: bool | None = None
 
     @property
@@ -74,9 +75,14 @@ class Form(Varying):
         return int if self._whole else float
 
     def __hash__(self) -> int:  # type: ignore[override]
-        if self._hash is None:
-            self._hash = hash(frozenset(self.terms.items()))
-        return self._hash
+        return hash(self.key)
+
+    @property
+    def key(self) -> frozenset[Any]:
+        """The polynomial as a key: comparing keys asks no question, as comparing forms does."""
+        if self._key is None:
+            self._key = frozenset(self.terms.items())
+        return self._key
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -239,15 +245,10 @@ class Form(Varying):
         return -self.field.largest(-self, -other)
 
     def divisor(self, other: Any) -> Any:
-        """gcd with an int by its sum of floors, which is `archcalc.numbers.gcd` on symbols, for ints that are small."""
-        mine, theirs = self, other
-        if isinstance(theirs, Form) and theirs == mine:
-            return mine
-        if not isinstance(theirs, int) or not 0 < theirs <= 64:
-            raise self.undecided(
-                "a greatest common divisor has no closed form here", *[theirs] * isinstance(theirs, Form)
-            )
-        return mine + theirs - mine * theirs + 2 * sum(k * mine // theirs for k in range(1, theirs))
+        """gcd with a small int, by the sum of floors of `archcalc.numbers.gcd`."""
+        if isinstance(other, Form) or not 0 < other <= _LARGEST_DIVISOR:
+            raise self.undecided("a greatest common divisor has no closed form here")
+        return self + other - self * other + 2 * sum(k * self // other for k in range(1, other))
 
     def chosen(self, first: Any, second: Any) -> Any:
         raise self.undecided("this is no question")
@@ -323,6 +324,13 @@ _OWN: dict[Any, Callable[..., Any]] = {
     power: operator.pow,
 }
 """Functions of expressions that closed forms have as well."""
+
+
+def key_of(number: Any) -> Any:
+    """A number, a form or a tuple of them as a key of tables."""
+    if isinstance(number, tuple):
+        return tuple(map(key_of, number))
+    return number.key if isinstance(number, Form) else number
 
 
 def floor_by(numerator: Any, k: int) -> Any:

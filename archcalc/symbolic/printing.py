@@ -9,7 +9,7 @@ from sympy.printing.printer import Printer
 from archcalc.numbers import grouped
 from archcalc.symbolic.atoms import Condition, Symbol
 from archcalc.symbolic.field import Field
-from archcalc.symbolic.form import Form
+from archcalc.symbolic.form import Form, key_of
 
 _MOST_FACTORED = 60
 """Terms of an expression beyond which nobody looks for factors."""
@@ -38,23 +38,23 @@ class Writer:
 
     def expression(self, number: Any) -> Any:
         """A form as a sympy expression: factored or expanded, by which is shorter."""
-        found = self._expressions.get(number)
+        found = self._expressions.get(key_of(number))
         if found is None:
-            found = self._expressions[number] = _simplest(self._sum(number))
+            found = self._expressions[key_of(number)] = _simplest(self._sum(number))
         return found
 
     def text(self, number: Any) -> str:
         """A form as a lecture writes it: 27·C²."""
-        found = self._texts.get(number)
+        found = self._texts.get(key_of(number))
         if found is None:
-            found = self._texts[number] = _TEXT.doprint(self.expression(number))
+            found = self._texts[key_of(number)] = _TEXT.doprint(self.expression(number))
         return found
 
     def latex(self, number: Any) -> str:
         """A form for a paper, without dollar signs."""
-        found = self._latex.get(number)
+        found = self._latex.get(key_of(number))
         if found is None:
-            found = self._latex[number] = _LATEX.doprint(self.expression(number))
+            found = self._latex[key_of(number)] = _LATEX.doprint(self.expression(number))
         return found
 
     def condition(self, condition: Condition) -> str:

@@ -53,7 +53,7 @@ class Derivation(Struct, frozen=True):
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
-        return tuple(self.field.conditions)
+        return self.field.conditions
 
     def expression(self, key: str) -> Any:
         """A total as sympy's expression (of shapes a tuple of them). Raises UsageError where sympy is missing."""

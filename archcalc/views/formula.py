@@ -101,7 +101,8 @@ def _is_closed(text: str) -> bool:
 
 
 def _conventions(formulas: Formulas, derivation: Derivation, writer: Writer) -> str:
-    return " · ".join([*_where(derivation, writer), f"batch {formulas.batch}", formulas.dtype])
+    batch = [] if formulas.batch == "batch" else [f"batch {formulas.batch}"]
+    return " · ".join([*_where(derivation, writer), *batch, formulas.dtype])
 
 
 def _where(derivation: Derivation, writer: Writer) -> list[str]:
@@ -129,6 +130,7 @@ def _notes(formulas: Formulas) -> list[str]:
     derivation = formulas.best
     chosen = {symbol.name for symbol in derivation.symbols}
     notes = [f"true for all whole numbers of these ranges, up to {MOST:,}: derived, not fitted"]
+    notes.append("activations: the input and every output; peak: the most that is alive at once, nothing in place")
     if (
         formulas.general is not None
         and formulas.even is None
