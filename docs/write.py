@@ -22,7 +22,9 @@ from archcalc.cli.main import ALIASES, COMMANDS, cli
 from archcalc.network import load
 from archcalc.ops import OPS
 from archcalc.ops.base import Op
+from archcalc.render.drawing import render
 from archcalc.spec.zoo import names
+from archcalc.views.drawing import picture
 
 ROOT = Path(__file__).parents[1]
 _BLOCK = re.compile(r"^```console\n(?P<commands>(?:\$ [^\n]*\n)+)(?P<output>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -36,7 +38,15 @@ def pages() -> dict[Path, str]:
     found[ROOT / "docs/operators.md"] = operators()
     found[ROOT / "docs/commands.md"] = commands()
     found[ROOT / "docs/zoo.md"] = zoo()
+    found[ROOT / "docs/pictures/resnet50.svg"] = drawing("resnet50", 2)
+    found[ROOT / "docs/pictures/unet.svg"] = drawing(str(ROOT / "docs/unet.yaml"))
     return found
+
+
+def drawing(network: str, depth: int | None = None) -> str:
+    """A picture for docs/pictures.md."""
+    found = load(network)
+    return render(picture(Analysis(found.spec, found.graph), depth))
 
 
 def with_outputs(text: str) -> str:

@@ -25,6 +25,7 @@ from archcalc.views import compare as views
 @click.option("--columns", metavar="A,B,...", help="Quantities to show: params, macs, peak, depth, rf and others.")
 @click.option("--sort", metavar="COLUMN", help="The largest first.")
 @click.option("--bars/--no-bars", default=True, show_default=True, help="Bars beside the numbers.")
+@click.option("--plot", is_flag=True, help="A picture for -o: accuracy over operations, areas are parameters.")
 @conventions_options
 @output_options
 def compare(
@@ -35,6 +36,7 @@ def compare(
     columns: str | None,
     sort: str | None,
     bars: bool,
+    plot: bool,
     conventions: Conventions,
     output: Output,
 ) -> None:
@@ -43,6 +45,11 @@ def compare(
     Networks of the zoo and files mix. The options of --input, --set and the like hold for all of them.
     """
     keys = views.quantities_named(filter(None, (key.strip() for key in (columns or "").split(","))))
+    if plot:
+        if keys or sort or baseline or by or of or output.format:
+            raise UsageError(Problem("--plot draws accuracy over operations: options of tables have no say in it"))
+        _plot(networks, conventions, output.path)
+        return
     if of is not None and by is None:
         raise UsageError(Problem(f"--of {of} tells what --by sums", None, "--by stage, or --by kind"))
     if by is not None and (keys or sort or baseline):
@@ -56,6 +63,17 @@ def compare(
         emit(table, output, lambda: views.group_document(analyses, by, what))
     else:
         emit(views.networks_table(analyses, wishes), output, lambda: views.document(analyses, wishes))
+
+
+def _plot(networks: tuple[str, ...], conventions: Conventions, path: str | None) -> None:
+    from archcalc.render import charts
+    from archcalc.render.pictures import ending_of, write
+    from archcalc.views.charts import bubbles
+
+    if path is None:
+        raise UsageError(Problem("--plot writes a picture, and needs to be told where", None, "-o compared.png"))
+    ending_of(path)
+    write(charts.bubbles(bubbles(analyses_of(networks, conventions))), path)
 
 
 def _baseline(networks: tuple[str, ...], baseline: str | None) -> int | None:

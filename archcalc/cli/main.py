@@ -34,6 +34,7 @@ COMMANDS = {
         "What binds a network on a processor: bounds on time, energy.",
     ),
     "report": ("archcalc.cli.report", "report", "One page about networks for a browser, all in one file."),
+    "plot": ("archcalc.cli.plot", "plot", "Pictures: the architecture, memory over time, costs, rooflines."),
     "export": ("archcalc.cli.export", "export_network", "The network as ONNX, PyTorch or Keras source, or a diagram."),
     "weights": ("archcalc.cli.weights", "list_weights", "What is in a file of weights, and which networks fit."),
     "explain": ("archcalc.cli.explain", "explain", "How every number comes about, with the values put in."),

@@ -135,19 +135,20 @@ def _modelled(
 ) -> tuple[list[Table], Callable[[], dict[str, Any]], int | None]:
     """The tables of a model beyond plain outputs, what JSON shows, and the largest batch if it was asked for."""
     if model == "train":
-        found = _step(analysis, step)
+        found = training_step(analysis, step)
         largest = None if limit is None else _largest(analysis, step, limit)
         tables = [views.training_table(analysis, found, largest, limit)]
         tables += [views.timeline_table(analysis, "a training step", found.timeline)] if step.timeline else []
         return tables, lambda: views.training_document(analysis, found, largest, limit), largest
-    timeline, notes = _laid_out(analysis.graph, analysis.batch, analysis.dtype, model, step)
+    timeline, notes = laid_out(analysis.graph, analysis.batch, analysis.dtype, model, step)
     largest = None if limit is None else _largest_forward(analysis, model, step, limit)
     tables = [views.inference_table(analysis, model, timeline, notes, largest, limit)]
     tables += [views.timeline_table(analysis, "a forward pass", timeline)] if step.timeline else []
     return tables, lambda: views.inference_document(analysis, model, timeline, largest, limit), largest
 
 
-def _step(analysis: Analysis, step: Step) -> TrainingMemory:
+def training_step(analysis: Analysis, step: Step) -> TrainingMemory:
+    """A step of training as it is assumed to be."""
     optimizer: Any = step.optimizer or "sgd"
     return training_memory(analysis.graph, analysis.batch, analysis.dtype, optimizer, step.mixed, step.checkpoint or 0)
 
@@ -157,7 +158,7 @@ def _largest(analysis: Analysis, step: Step, limit: int) -> int:
     return largest_batch(analysis.graph, limit, analysis.dtype, optimizer, step.mixed, step.checkpoint or 0)
 
 
-def _laid_out(graph: InferredGraph, batch: int, dtype: str, model: str, step: Step) -> tuple[Timeline, list[str]]:
+def laid_out(graph: InferredGraph, batch: int, dtype: str, model: str, step: Step) -> tuple[Timeline, list[str]]:
     """The timeline of a forward pass under a model, and what is said of it."""
     notes = [_NOTES[model]]
     scratch: Any = step.scratch or "none"
@@ -191,7 +192,7 @@ _NOTES = {
 
 def _largest_forward(analysis: Analysis, model: str, step: Step, limit: int) -> int:
     """The largest batch whose forward pass fits beside the weights: activations are proportional to the batch."""
-    one, _ = _laid_out(analysis.graph, 1, analysis.dtype, model, step)
+    one, _ = laid_out(analysis.graph, 1, analysis.dtype, model, step)
     each = one.peak()
     return max(0, (limit - analysis.memory.weight_bytes) // each) if each else 0
 

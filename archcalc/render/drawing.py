@@ -1,8 +1,8 @@
 """Picture of an architecture → SVG: boxes in layers, arrows around them, frames around scopes.
 
 Where everything goes is graphlay's matter: layered layout (Sugiyama, Tagawa and Toda 1981) that knows the sizes of
-boxes, nested frames and ports, and leads arrows around what is in their way. The look is ours: an SVG that stands
-alone, takes the colours of its reader's scheme, light or dark, and tells kinds apart without colour too.
+boxes, nested frames and ports. Arrows that it leads through a box are led around it (`routing`). The look is ours: an
+SVG that stands alone, takes the colours of its reader's scheme, light or dark, and tells kinds apart in grey, too.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,6 +15,7 @@ from archcalc.errors import printable
 from archcalc.extras import need
 from archcalc.formats.diagrams.drawing import Box, Drawing, Frame
 from archcalc.formats.diagrams.palette import COLOURS
+from archcalc.render.routing import Line, Place, Point, led_around
 from archcalc.views.drawing import BoxFacts, Picture
 
 _DARK = {
@@ -72,17 +73,12 @@ _DARK_STYLE = """
 """
 
 
-Point = tuple[float, float]
-Place = tuple[float, float, float, float]
-"""Left, top, width and height."""
-
-
 class _Laid(Struct, frozen=True):
     """Where things are: boxes, frames, the points of arrows; and how large all is."""
 
     boxes: tuple[Place, ...]
     frames: tuple[Place, ...]
-    arrows: tuple[tuple[Point, ...], ...]
+    arrows: tuple[Line, ...]
     width: float
     height: float
 
@@ -125,6 +121,12 @@ def render(picture: Picture) -> str:
     return "\n".join(lines) + "\n"
 
 
+def size_of(svg: str) -> tuple[float, float]:
+    """The width and the height of a drawing in pixels."""
+    _, _, width, height = svg.partition('viewBox="')[2].partition('"')[0].split()
+    return float(width), float(height)
+
+
 def _walk(members: "tuple[int | Frame, ...]", parent: int = -1, count: int = 0) -> "Iterator[tuple[Frame, int]]":
     """Frames, each before those in it, with the number of the one around it."""
     for member in members:
@@ -149,10 +151,11 @@ def _lay_out(drawing: Drawing, frames: "Sequence[tuple[Frame, int]]") -> _Laid:
     layout = graphlay.layout(graph, preset="process_map", options=_OPTIONS)
     bounds = layout.bounds["min"], layout.bounds["max"]
     places = [_place(node, bounds[0]) for node in layout.nodes]
-    arrows = tuple(
-        tuple((point["x"] - bounds[0]["x"], point["y"] - bounds[0]["y"]) for point in edge["points"])
-        for edge in layout.edges
-    )
+    drawn = [
+        (*ends, tuple((point["x"] - bounds[0]["x"], point["y"] - bounds[0]["y"]) for point in edge["points"]))
+        for ends, edge in zip(drawing.arrows, layout.edges, strict=True)
+    ]
+    arrows = led_around(drawn, places[:boxes])
     return _Laid(
         tuple(places[:boxes]),
         tuple(places[boxes:]),
@@ -230,7 +233,7 @@ def _frame_name(frame: Frame) -> str:
     return f"{name}  ×{frame.times}" if frame.times > 1 else name
 
 
-def _arrow(ends: tuple[int, int], points: tuple[Point, ...]) -> str:
+def _arrow(ends: tuple[int, int], points: Line) -> str:
     """A line with round corners and a head at its end."""
     path = [f"M{_n(points[0][0])} {_n(points[0][1])}"]
     for before, corner, after in zip(points, points[1:], points[2:], strict=False):

@@ -6,16 +6,18 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given, settings
 from PIL import ImageFont
 
 from archcalc import extras
 from archcalc.analysis.whole import Analysis
-from archcalc.errors import UsageError
-from archcalc.formats.diagrams.drawing import Drawing, Frame
+from archcalc.errors import UsageError, printable
+from archcalc.formats.diagrams.drawing import Box, Drawing, Frame
 from archcalc.network import load, loads
 from archcalc.render.drawing import render
-from archcalc.views.drawing import picture
+from archcalc.views.drawing import BoxFacts, Picture, picture
 
 CASES = [
     ("alexnet", None),
@@ -109,6 +111,16 @@ def on_outline(point: Point, box: Place) -> bool:
     return box.holds(point, NEAR) and min(edges) < 2 * NEAR
 
 
+def within(piece: Place, box: Place) -> bool:
+    """Whether a piece of an arrow has a part inside a box, beyond its outline."""
+    return (
+        piece.left < box.right - NEAR
+        and piece.right > box.left + NEAR
+        and piece.top < box.bottom - NEAR
+        and piece.bottom > box.top + NEAR
+    )
+
+
 def assert_sound(drawing: Drawing, found: Seen) -> None:
     """Boxes apart, frames around what they hold and nothing else, arrows from the right box to the right one and
     through no other, everything within the picture."""
@@ -119,21 +131,15 @@ def assert_sound(drawing: Drawing, found: Seen) -> None:
         assert on_outline(line[0], found.places[start])
         assert on_outline(line[-1], found.places[end])
         for piece in pieces(line):
-            assert not any(
-                piece.left < box.right - NEAR
-                and box.left + NEAR < piece.right + 2 * NEAR
-                and piece.top < box.bottom - NEAR
-                and box.top + NEAR < piece.bottom + 2 * NEAR
-                for number, box in enumerate(found.places)
-                if number not in (start, end)
-            ), f"the arrow from {start} to {end} runs through a box"
+            through = [number for number, box in enumerate(found.places) if within(piece, box)]
+            assert not through, f"the arrow from {start} to {end} runs through {through}"
     inside = list(contents(drawing.members))
     assert len(inside) == len(found.frames)
     for (frame, boxes), (name, times, around) in zip(inside, found.frames, strict=True):
-        assert (name, times) == (frame.name, frame.times)
+        assert (name, times) == (printable(frame.name), frame.times)
         for number, box in enumerate(found.places):
-            within = around.holds(box[:2], NEAR) and around.holds(box[2:], NEAR)
-            assert within if number in boxes else not around.meets(box)
+            inner = around.holds(box[:2], NEAR) and around.holds(box[2:], NEAR)
+            assert inner if number in boxes else not around.meets(box)
     _, _, width, height = map(float, found.root.attrib["viewBox"].split())
     (group,) = found.root.findall(f"{SVG}g")
     dx, dy = map(float, re.findall(r"-?[\d.]+", group.attrib["transform"]))
@@ -173,6 +179,39 @@ def test_every_layer_is_drawn_once_with_its_true_numbers(name: str, depth: int |
 def test_geometry_of_networks(name: str, depth: int | None) -> None:
     shown = picture(analysis_of(name), depth)
     assert_sound(shown.drawing, seen(render(shown)))
+
+
+@st.composite
+def drawings(draw: st.DrawFn) -> Drawing:
+    """Boxes of any size, in frames in one another, joined by any arrows that go forward."""
+    boxes: list[Box] = []
+    kinds = st.sampled_from(["input", "weights", "window", "join", "scope", "other"])
+    texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
+
+    def members(level: int) -> "tuple[int | Frame, ...]":
+        found: list[int | Frame] = []
+        for _ in range(draw(st.integers(1, 4))):
+            if level < 3 and draw(st.booleans()):
+                found.append(Frame(draw(texts), members(level + 1), draw(st.integers(1, 3))))
+            else:
+                boxes.append(Box(draw(texts), tuple(draw(st.lists(texts, min_size=1, max_size=4))), draw(kinds)))
+                found.append(len(boxes) - 1)
+        return tuple(found)
+
+    top = members(0)
+    ends = [(i, j) for j in range(len(boxes)) for i in range(j)]
+    arrows = draw(st.lists(st.sampled_from(ends), unique=True, max_size=2 * len(boxes))) if ends else []
+    return Drawing("random", tuple(boxes), top, tuple(arrows))
+
+
+@given(drawings())
+@settings(deadline=None, max_examples=40)
+def test_geometry_of_any_drawing(drawing: Drawing) -> None:
+    facts = tuple(BoxFacts((box.name,), "1", 0, 0) for box in drawing.boxes)
+    shown = Picture("random", "", "", drawing, facts)
+    svg = render(shown)
+    assert svg == render(shown)
+    assert_sound(drawing, seen(svg))
 
 
 @pytest.mark.parametrize(("name", "depth"), CASES)
