@@ -39,7 +39,7 @@ def pages() -> dict[Path, str]:
     found[ROOT / "docs/commands.md"] = commands()
     found[ROOT / "docs/zoo.md"] = zoo()
     found[ROOT / "docs/pictures/resnet50.svg"] = drawing("resnet50", 2)
-    found[ROOT / "docs/pictures/unet.svg"] = drawing(str(ROOT / "docs/unet.yaml"))
+    found[ROOT / "docs/pictures/unet.svg"] = drawing(str(ROOT / "docs/unet.yaml"), 1)
     return found
 
 

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from archcalc.errors import printable
 from archcalc.extras import need
 from archcalc.formats.diagrams.drawing import Box, Drawing, Frame
 from archcalc.formats.diagrams.palette import COLOURS
-from archcalc.render.routing import Line, Place, Point, led_around
+from archcalc.render.routing import Line, Place, Point, led_around, sound, squared
 from archcalc.views.drawing import BoxFacts, Picture
 
 _DARK = {
@@ -30,7 +30,7 @@ _LINE, _PAD, _MARGIN = 15, 9, 24
 _LONGEST = 44
 """Characters of a line in a box; the rest is in the tooltip."""
 
-_OPTIONS = {
+_OPTIONS: dict[str, Any] = {
     "spacing": {
         "layer_gap": 28.0,
         "node_gap": 28.0,
@@ -39,10 +39,9 @@ _OPTIONS = {
         "compound_padding": 12.0,
         "compound_header": 0.0,  # arrows enter a frame through a gap that is high enough for its name
     },
-    # A long chain is broken into columns, where few arrows cross the break.
-    "wrap": {"viewport_aspect": 1.0},
-    "tuning": {"wrap": {"max_rows": 12, "max_cut_edges": 8}},
 }
+_COLUMNS: dict[str, Any] = {"wrap": {"viewport_aspect": 1.0}, "tuning": {"wrap": {"max_rows": 12, "max_cut_edges": 8}}}
+"""A long chain is broken into columns, where few arrows cross the break."""
 
 _STYLE = """
 .ad { font-family: Helvetica, Arial, "Liberation Sans", "DejaVu Sans", sans-serif; font-size: 12px; }
@@ -148,21 +147,20 @@ def _lay_out(drawing: Drawing, frames: "Sequence[tuple[Frame, int]]") -> _Laid:
         graph.node(boxes + number, **_inside(parent, boxes))
     for start, end in drawing.arrows:
         graph.edge(start, end)
-    layout = graphlay.layout(graph, preset="process_map", options=_OPTIONS)
-    bounds = layout.bounds["min"], layout.bounds["max"]
-    places = [_place(node, bounds[0]) for node in layout.nodes]
-    drawn = [
-        (*ends, tuple((point["x"] - bounds[0]["x"], point["y"] - bounds[0]["y"]) for point in edge["points"]))
-        for ends, edge in zip(drawing.arrows, layout.edges, strict=True)
-    ]
-    arrows = led_around(drawn, places[:boxes])
-    return _Laid(
-        tuple(places[:boxes]),
-        tuple(places[boxes:]),
-        arrows,
-        bounds[1]["x"] - bounds[0]["x"],
-        bounds[1]["y"] - bounds[0]["y"],
+    laid = _laid(graphlay.layout(graph, preset="process_map", options={**_OPTIONS, **_COLUMNS}), boxes)
+    if not sound(laid.arrows, laid.boxes):  # a break that an arrow crosses at a bad place
+        laid = _laid(graphlay.layout(graph, preset="process_map", options=_OPTIONS), boxes)
+    return structs.replace(laid, arrows=led_around(drawing.arrows, laid.arrows, laid.boxes))
+
+
+def _laid(layout: Any, boxes: int) -> _Laid:
+    low, high = layout.bounds["min"], layout.bounds["max"]
+    places = tuple(_place(node, low) for node in layout.nodes)
+    arrows = tuple(
+        squared(tuple((point["x"] - low["x"], point["y"] - low["y"]) for point in edge["points"]))
+        for edge in layout.edges
     )
+    return _Laid(places[:boxes], places[boxes:], arrows, high["x"] - low["x"], high["y"] - low["y"])
 
 
 def _parents(drawing: Drawing, frames: "Sequence[tuple[Frame, int]]") -> list[int]:

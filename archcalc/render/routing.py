@@ -23,16 +23,18 @@ _CORNER = 25.0  # pixels of a longer way that a corner less is worth
 _EDGE = 0.01  # what runs along an outline is not inside
 
 
-def led_around(arrows: Sequence[tuple[int, int, Line]], boxes: Sequence[Place]) -> tuple[Line, ...]:
-    """Arrows, each from a box to a box by their numbers along a line: the same line, or one that is free of boxes."""
+def sound(lines: Sequence[Line], boxes: Sequence[Place]) -> bool:
+    """Whether arrows run through no box."""
     obstacles = _Obstacles(boxes)
-    found = []
-    for start, end, drawn in arrows:
-        line = squared(drawn)
-        if not all(obstacles.free(a, b) for a, b in pairwise(line)):
-            line = obstacles.way(start, end) or line
-        found.append(line)
-    return tuple(found)
+    return all(map(obstacles.spare, lines))
+
+
+def led_around(ends: Sequence[tuple[int, int]], lines: Sequence[Line], boxes: Sequence[Place]) -> tuple[Line, ...]:
+    """Arrows, each from a box to a box by their numbers: along the line given, or along one that is free of boxes."""
+    obstacles = _Obstacles(boxes)
+    return tuple(
+        line if obstacles.spare(line) else obstacles.way(*both) or line for both, line in zip(ends, lines, strict=True)
+    )
 
 
 def squared(line: Line) -> Line:
@@ -51,6 +53,10 @@ class _Obstacles:
     def __init__(self, boxes: Sequence[Place]) -> None:
         self.boxes = [(left, top, left + width, top + height) for left, top, width, height in boxes]
         self.covered: dict[tuple[int, float], tuple[list[float], list[float]]] = {}
+
+    def spare(self, line: Line) -> bool:
+        """Whether a line of upright and level pieces runs through no box."""
+        return all(self.free(a, b) for a, b in pairwise(line))
 
     def free(self, a: Point, b: Point) -> bool:
         """Whether an upright or level piece runs through no box."""
