@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from archcalc.analysis.memory import Model
     from archcalc.analysis.whole import Analysis
     from archcalc.errors import ArchcalcError, ShapeError, SpecError, UsageError
-    from archcalc.formats.export import export
     from archcalc.network import Network, loads
-    from archcalc.opening import formula, from_torch, load, prove, run
+    from archcalc.opening import export, formula, from_torch, load, prove, run
     from archcalc.space.sweep import sweep
 
 __version__ = "0.1.0"
@@ -52,7 +51,7 @@ _HOMES = {
     "difference": "archcalc.analysis.difference",
     "explain_layer": "archcalc.analysis.explain",
     "explain_network": "archcalc.analysis.explain",
-    "export": "archcalc.formats.export",
+    "export": "archcalc.opening",
     "formula": "archcalc.opening",
     "from_torch": "archcalc.opening",
     "load": "archcalc.opening",

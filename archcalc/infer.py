@@ -57,6 +57,13 @@ class InferredGraph(Struct, frozen=True):
         """What stands for operators that are not ours: where there is one, totals are no more than a least."""
         return tuple(node for node in self.nodes if not node.op.known)
 
+    def unknown_words(self) -> str:
+        """Which layers nothing is known of but their shapes, and that totals lack them; empty where there are none."""
+        unknown = self.unknown
+        named = ", ".join(f"{node.name} ({node.op.title})" for node in unknown[:5])
+        more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+        return f"not known is what these layers compute and store: {named}{more}" if unknown else ""
+
     def need_known(self) -> None:
         """Raise UsageError where a layer cannot be computed, because its operator is not ours."""
         problems = [

@@ -107,6 +107,13 @@ def run(network: Network | str, x: Any = None, **options: Any) -> "Run":
     return run_network(load(network) if isinstance(network, str) else network, x, **options)
 
 
+def export(network: Network | str, *arguments: Any, **options: Any) -> str:
+    """A network, or one by name or path, in another form: `archcalc.formats.export.export`, which tells the options."""
+    from archcalc.formats.export import export as export_network
+
+    return export_network(load(network) if isinstance(network, str) else network, *arguments, **options)
+
+
 def prove(network: Any, *arguments: Any, **options: Any) -> "Proof":
     """Hold the claims about a network, or one by name or path, against what it does: `archcalc.forward.proof.prove`."""
     from archcalc.forward.proof import prove as prove_network

@@ -274,7 +274,9 @@ def _by_axis(axes: list[tuple[str, list[Step]]]) -> Iterator[Step]:
 def explain_network(analysis: Analysis) -> Explanation:
     """How the totals of a network add up from its layers."""
     sections = (_total_params(analysis), _total_operations(analysis), _total_memory(analysis), _total_field(analysis))
-    return Explanation(f"{analysis.spec.title} · the whole network", tuple(section for section in sections if section))
+    words = analysis.graph.unknown_words()
+    title, found = f"{analysis.spec.title} · the whole network", tuple(section for section in sections if section)
+    return Explanation(title, found, (f"at least: {words}",) if words else ())
 
 
 def _parts(analysis: Analysis, numbers: list[int]) -> list[tuple[str, int]]:

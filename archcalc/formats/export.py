@@ -9,7 +9,7 @@ from msgspec import Struct
 from archcalc.errors import Problem, UsageError, did_you_mean, enumerate_words, printable
 from archcalc.files import write_whole
 from archcalc.infer import InferredGraph
-from archcalc.network import Network, load
+from archcalc.network import Network
 
 if TYPE_CHECKING:
     from archcalc.forward.kernels import Array
@@ -38,7 +38,7 @@ class Wishes(Struct, frozen=True):
 
 
 def export(
-    network: Network | str,
+    network: Network,
     to: Form | None = None,
     path: "str | os.PathLike[str] | None" = None,
     *,
@@ -47,7 +47,7 @@ def export(
     opset: int | None = None,
     depth: int | None = None,
 ) -> str:
-    """A network, or one by name or path, as ONNX, as PyTorch's or Keras's source, or as a diagram.
+    """A network as ONNX, as PyTorch's or Keras's source, or as a diagram.
 
     `to` is `onnx`, `torch`, `keras`, `dot` or `mermaid`; without it the ending of `path` says it. With a `path` it is
     written there, whole or not at all; what is returned is the text, empty for ONNX, which has none and needs a path.
@@ -59,19 +59,18 @@ def export(
 
     Raises ArchcalcError for what cannot be found, read, said in that form, or written.
     """
-    found = load(network) if isinstance(network, str) else network
     target = None if path is None else os.fspath(path)
     form = form_of(to, target)
     wishes = Wishes(weights, batch if form == "onnx" or batch != 1 else 0, opset, depth)
     check(form, target, wishes)
     if form != "onnx":
-        text = text_of(found, form, depth)
+        text = text_of(network, form, depth)
         if target is not None:
-            write_texts(found, form, target, text, weights)
+            write_texts(network, form, target, text, weights)
         return text
     if target is None:
         raise UsageError(Problem("ONNX is no text", None, "give it a path"))
-    write_onnx(found, target, wishes)
+    write_onnx(network, target, wishes)
     return ""
 
 

@@ -80,8 +80,10 @@ class Finding(Struct, frozen=True):
 def judge(network: str, under: str, analysis: Analysis, condition: Condition) -> Finding:
     """Hold one condition to fail on against a network, called so and under these conventions.
 
-    Raises UsageError for a quantity that cannot be stated.
+    Raises UsageError for a quantity that cannot be stated, and for networks with layers that are not known.
     """
+    if analysis.graph.unknown:
+        raise UsageError(Problem(f"{network} cannot be held against a budget: {analysis.graph.unknown_words()}"))
     values = measure(analysis, condition.names)
     gaps = tuple(
         Gap(term, term.value(values), term.limit(values), bool(term.holds(values))) for term in condition.terms

@@ -43,12 +43,8 @@ def at_least(analysis: Analysis, value: int) -> int | Least:
 
 def unknown_note(analysis: Analysis) -> tuple[str, ...]:
     """Why totals are no more than a least: the layers whose operators are not known."""
-    unknown = analysis.graph.unknown
-    if not unknown:
-        return ()
-    more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
-    named = ", ".join(f"{node.name} ({node.op.title})" for node in unknown[:5])
-    return (f"≥: not known is what these layers compute and store: {named}{more}",)
+    words = analysis.graph.unknown_words()
+    return (f"≥: {words}",) if words else ()
 
 
 def _input(analysis: Analysis, position: int) -> Any:

@@ -10,8 +10,9 @@ from archcalc.analysis.whole import Analysis
 from archcalc.errors import Problem, UsageError, did_you_mean
 from archcalc.space.quantities import ALIASES, QUANTITIES, Quantity
 from archcalc.spec.model import Published
+from archcalc.views.columns import unknown_note
 from archcalc.views.layers import conventions, sort_index
-from archcalc.views.table import Column, Kind, Mark, Marked, Row, Table
+from archcalc.views.table import Column, Kind, Least, Mark, Marked, Row, Table
 
 ACCURACIES = {"top1": "Top-1", "top5": "Top-5"}
 """What was published and cannot be computed, in percent."""
@@ -116,7 +117,8 @@ def networks_table(analyses: Sequence[Analysis], wishes: Wishes) -> Table:
             continue
         quantity = _KNOWN[key]
         columns.append(Column(key, quantity.title, quantity.kind, _RANKS.get(key, 4)))
-        cells.append(_marked(column, best=min) if key in _LESS_IS_BETTER else column)
+        marked = _marked(column, best=min) if key in _LESS_IS_BETTER else column
+        cells.append(_least(analyses, marked))
         if wishes.baseline is not None and quantity.kind != "shape":
             columns.append(Column(f"{key}_ratio", "×", "ratio", 1))
             cells.append([_ratio(value, column[wishes.baseline]) for value in column])
@@ -232,6 +234,15 @@ def _conventions(analyses: Sequence[Analysis]) -> str:
     return every[0] if len(every) == 1 else "each at its own input · " + every[0].partition(" · ")[2]
 
 
+def _least(analyses: Sequence[Analysis], column: list[Any]) -> list[Any]:
+    """The numbers of networks with layers that are not known are no more than a least, and neither best nor worst."""
+    bare = [cell.value if isinstance(cell, Marked) else cell for cell in column]
+    return [
+        Least(value) if analysis.graph.unknown and isinstance(value, int) else cell
+        for analysis, value, cell in zip(analyses, bare, column, strict=True)
+    ]
+
+
 def _marked(column: list[Any], best: Callable[[Iterable[Any]], Any]) -> list[Any]:
     """The numbers with the best and the worst marked; where all are equal, none is."""
     known = [value for value in column if value is not None]
@@ -276,6 +287,7 @@ def _notes(analyses: Sequence[Analysis], columns: Sequence[Column], wishes: Wish
                 said = f", {found[key].note}" if found[key].note else ""
                 sources.setdefault(f"{found[key].dataset}, {found[key].source}{said}", []).append(_title(analysis))
         notes += [f"{ACCURACIES[key]} of {' and '.join(titles)}: {source}" for source, titles in sources.items()]
+    notes += [f"{_title(analysis)}, {note}" for analysis in analyses for note in unknown_note(analysis)]
     return [note for note in notes if note]
 
 

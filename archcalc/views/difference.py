@@ -7,6 +7,7 @@ from archcalc.analysis.difference import TOTALS, Difference, Part
 from archcalc.analysis.edits import Edit
 from archcalc.analysis.receptive_field import Field
 from archcalc.analysis.whole import Analysis
+from archcalc.views.columns import unknown_note
 from archcalc.views.layers import conventions
 from archcalc.views.table import Change, Column, Fact, Row, Table
 
@@ -56,7 +57,7 @@ def edits_table(before: Analysis, after: Analysis, found: Difference) -> Table:
         tuple(_kept(row, keep) for row in rows),
         tuple(_kept(row, keep) for row in totals),
         tuple(_facts(before, after, found)),
-        tuple(_notes(found)),
+        (*_notes(found), *dict.fromkeys(note for side in (before, after) for note in unknown_note(side))),
     )
 
 

@@ -7,6 +7,7 @@ from archcalc.analysis.timeline import Timeline
 from archcalc.analysis.training import TrainingMemory
 from archcalc.analysis.whole import Analysis
 from archcalc.space.fitting import Arena, Fit
+from archcalc.views.columns import unknown_note
 from archcalc.views.layers import conventions
 from archcalc.views.table import Cell, Column, Fact, Row, Table
 
@@ -54,6 +55,7 @@ def training_table(analysis: Analysis, found: TrainingMemory, batch: int | None,
         tuple(facts),
         (
             "what is there at the peak; kept is what every operator's derivative needs, each tensor once",
+            *unknown_note(analysis),
             "gradients of weights are made during the step; nothing is counted for the framework and its workspaces",
         ),
     )
@@ -106,7 +108,7 @@ def inference_table(
         tuple(rows),
         totals,
         (*facts, *_fitting(batch, limit)),
-        tuple(notes),
+        (*notes, *unknown_note(analysis)),
     )
 
 
@@ -202,7 +204,7 @@ def fit_table(analysis: Analysis, found: Fit) -> Table:
         if there is not None:
             verdict = "fits" if needed <= there else "too large"
             rows.append(Row((name, needed, there, verdict, Cell(abs(there - needed), "bytes"))))
-    notes = [_laid_out(found.arena)]
+    notes = [*unknown_note(analysis), _laid_out(found.arena)]
     if not found.fits_sram:
         largest = (f"{tensor.name} {tensor.bytes:,}" for tensor in found.culprits[:_MOST_SHOWN])
         step = found.arena.timeline.steps[found.arena.timeline.peak_step()]

@@ -5,7 +5,7 @@ from typing import Any
 
 from archcalc.analysis.roofline import Roofline
 from archcalc.analysis.whole import Analysis
-from archcalc.views.columns import COLUMNS, LayerColumn
+from archcalc.views.columns import COLUMNS, LayerColumn, unknown_note
 from archcalc.views.layers import Choice, conventions, layer_table
 from archcalc.views.table import Column, Fact, Row, Table
 
@@ -54,6 +54,7 @@ def processors_table(analysis: Analysis, found: Sequence[Roofline]) -> Table:
         tuple(rows),
         facts=tuple(_energy(found[0])),
         notes=(
+            *unknown_note(analysis),
             *BOUNDS,
             "ridge: FLOPs a byte from which on arithmetic is the bound;"
             " % by arith.: how much of the time it is; samples a second: at most, fused",

@@ -256,6 +256,37 @@ def test_an_operator_that_is_not_ours_without_a_shape(tmp_path: Path) -> None:
         archcalc.load(written(unknown(stated=False), tmp_path))
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("compare", "MODEL", "lenet5"),
+        ("diff", "lenet5", "MODEL"),
+        ("roofline", "MODEL", "--on", "t4"),
+        ("memory", "MODEL", "--model", "train"),
+        ("memory", "MODEL", "--model", "arena"),
+        ("fits", "MODEL", "--sram", "1MiB"),
+        ("explain", "MODEL"),
+    ],
+)
+def test_every_command_says_what_is_not_known(command: tuple[str, ...], tmp_path: Path) -> None:
+    path = written(unknown(stated=True), tmp_path)
+    result = CliRunner().invoke(cli, [path if word == "MODEL" else word for word in command])
+    out = " ".join(result.output.split())
+    assert result.exit_code == 0
+    assert "not known is what these layers compute and store: wonder (? Wonder)" in out
+
+
+def test_nothing_is_held_against_what_is_not_known(tmp_path: Path) -> None:
+    command = ["check", written(unknown(stated=True), tmp_path), "--fail-on", "params > 1"]
+    with pytest.raises(ArchcalcError, match="cannot be held against a budget: not known is"):
+        cli.main(command, standalone_mode=False)
+
+
+def test_models_are_exported_by_their_path(tmp_path: Path) -> None:
+    """As they are opened by it."""
+    assert "digraph" in archcalc.export(written(unknown(stated=True), tmp_path), "dot")
+
+
 def unknown(stated: bool) -> onnx.ModelProto:
     proto = model("a = Conv(x, w) b = my.Wonder(a) c = Flatten(b) y = Gemm(c, v)", {"w": (4, 3, 3, 3), "v": (36, 5)})
     proto.graph.node[1].name = "wonder_1"
