@@ -9,13 +9,15 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from archcalc.analysis.difference import difference
-    from archcalc.analysis.explain import explain_layer, explain_network
     from archcalc.analysis.memory import Model
     from archcalc.analysis.whole import Analysis
     from archcalc.errors import ArchcalcError, ShapeError, SpecError, UsageError
-    from archcalc.network import Network, loads
-    from archcalc.opening import export, formula, from_torch, load, prove, run
+    from archcalc.network import Network
+    from archcalc.notebook.difference import difference
+    from archcalc.notebook.explanation import explain_layer, explain_network
+    from archcalc.notebook.network import load, loads
+    from archcalc.notebook.run import run
+    from archcalc.opening import export, formula, from_torch, prove
     from archcalc.space.sweep import sweep
 
 __version__ = "0.1.0"
@@ -48,16 +50,16 @@ _HOMES = {
     "ShapeError": "archcalc.errors",
     "SpecError": "archcalc.errors",
     "UsageError": "archcalc.errors",
-    "difference": "archcalc.analysis.difference",
-    "explain_layer": "archcalc.analysis.explain",
-    "explain_network": "archcalc.analysis.explain",
+    "difference": "archcalc.notebook.difference",
+    "explain_layer": "archcalc.notebook.explanation",
+    "explain_network": "archcalc.notebook.explanation",
     "export": "archcalc.opening",
     "formula": "archcalc.opening",
     "from_torch": "archcalc.opening",
-    "load": "archcalc.opening",
-    "loads": "archcalc.network",
+    "load": "archcalc.notebook.network",
+    "loads": "archcalc.notebook.network",
     "prove": "archcalc.opening",
-    "run": "archcalc.opening",
+    "run": "archcalc.notebook.run",
     "sweep": "archcalc.space.sweep",
 }
 
@@ -73,13 +75,14 @@ def analyse(
 
     `batch` multiplies operations and activations; `dtype` is that of weights and activations (float64, float32,
     float16, bfloat16, int8); `model` says what memory of activations counts (lecture, all, peak); `training` counts
-    the forward pass of training. Raises ArchcalcError for what cannot be found, read or fitted together.
+    the forward pass of training. A notebook shows its table of layers. Raises ArchcalcError for what cannot be found,
+    read or fitted together.
     """
-    from archcalc.analysis.whole import Analysis
+    from archcalc.notebook.analysis import ShownAnalysis
     from archcalc.opening import load
 
     found = load(network, training=training) if isinstance(network, str) else network
-    return Analysis(found.spec, found.graph, batch, dtype, model, training, found.weights)
+    return ShownAnalysis(found.spec, found.graph, batch, dtype, model, training, found.weights)
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,123 @@
+"""What a notebook shows of the API's results: HTML whose tables hold the numbers of the results."""
+
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import archcalc
+from archcalc.network import Network
+
+KNOWN = {"div", "table", "caption", "strong", "span", "thead", "tbody", "tr", "th", "td", "ul", "li"}
+
+
+class Reader(HTMLParser):
+    """The tables of a fragment, cell by cell; every element that is opened has to be closed in its order."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in {
+            "div",
+            "table",
+            "caption",
+            "strong",
+            "span",
+            "thead",
+            "tbody",
+            "tr",
+            "th",
+            "td",
+            "ul",
+            "li",
+            "svg",
+        }
+        self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        elif tag in ("th", "td"):
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        if self.open[-1:] in (["th"], ["td"]):
+            self.rows[-1][-1] += data
+
+
+def shown(result: Any) -> Reader:
+    reader = Reader(result._repr_html_())
+    assert len({len(row) for row in reader.rows}) == 1
+    return reader
+
+
+def test_an_analysis() -> None:
+    found = archcalc.analyse("alexnet", batch=4)
+    reader = shown(found)
+    assert len(reader.rows) == 2 + len(found.graph.nodes)  # titles, and the sums
+    assert "batch 4" in reader.text
+    at = reader.rows[0].index("Params")
+    assert [row[at] for row in reader.rows[1:-1]] == [f"{layer.params:,}" for layer in found.params.layers]
+    assert reader.rows[-1][at] == f"{found.params.params:,}"
+
+
+def test_a_network() -> None:
+    network = archcalc.load("vgg16")
+    assert isinstance(network, Network)
+    assert "138,357,544" in shown(network).text
+    text = "archcalc: 1\nname: t\ninput: [3, 8, 8]\nlayers: [{conv: {out_channels: 5, kernel_size: 3}}]\n"
+    assert f"{5 * 3 * 3 * 3 + 5:,}" in shown(archcalc.loads(text)).text
+
+
+def test_a_difference() -> None:
+    before, after = archcalc.analyse("resnet18"), archcalc.analyse("resnet34")
+    found = archcalc.difference(before, after)
+    reader = shown(found)
+    assert [row[1] for row in reader.rows[-3:]] == ["before", "after", "change"]
+    assert len(reader.rows) == 1 + len(found.parts) + 3
+    assert "ResNet-18" in reader.text
+
+
+def test_explanations() -> None:
+    net = archcalc.analyse("alexnet")
+    found = archcalc.explain_layer(net, "conv1")
+    reader = shown(found)
+    assert len(reader.rows) == 1 + sum(1 + len(section.steps) for section in found.sections)
+    assert any("(227 − 11 + 2·0)//4 + 1" in cell for row in reader.rows for cell in row)
+    assert f"{net.params.params:,}" in shown(archcalc.explain_network(net)).text
+
+
+def test_a_run() -> None:
+    image = Path(__file__).parents[1] / "forward" / "images" / "7.png"
+    pytest.importorskip("PIL")
+    found = archcalc.run("lenet5_digits", image=image)
+    reader = shown(found)
+    (guesses,) = found.top()
+    assert str(guesses[0].label or guesses[0].index) in reader.rows[1]
+    spread = archcalc.run(archcalc.loads("archcalc: 1\nname: t\ninput: [3, 8, 8]\nlayers: [relu]\n"), timed=False)
+    assert "Std. deviation" in shown(spread).rows[0]
+
+
+def test_hostile_texts_stay_texts() -> None:
+    title = "<script>alert(1)</script> & <b>bold</b>"
+    text = f"archcalc: 1\nname: t\ntitle: '{title}'\ninput: [3, 8, 8]\nlayers: [relu]\n"
+    assert title in shown(archcalc.loads(text)).text
+
+
+def test_looking_is_free_until_it_happens() -> None:
+    """No renderer is loaded by an analysis that nobody looks at."""
+    code = "import sys, archcalc; archcalc.analyse('lenet5').params; print([n for n in sys.modules if 'render' in n])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
