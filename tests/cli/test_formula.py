@@ -134,3 +134,10 @@ def test_without_sympy() -> None:
         result = run("formula", "vgg16")
     assert result.code == 2
     assert "pip install 'archcalc[symbolic]'" in result.err
+
+
+def test_sizes_that_are_no_multiples_keep_what_they_leave_over() -> None:
+    """Without an assumption the period is that of the floors, and the residue that of the network's own size."""
+    out = succeed("formula", "alexnet")
+    assert "for H = 32·h + 3, from 67; W = 32·w + 3, from 67" in out
+    assert "768·(8·h − 1)·(8·w − 1)" in out

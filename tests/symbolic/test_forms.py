@@ -37,7 +37,7 @@ def step(kind: str, a: Any, b: Any, k: int) -> Any:
     return {
         "+": lambda: a + b,
         "-": lambda: k - a + b,
-        "*": lambda: a * b if _degree(a) + _degree(b) < 5 else a + k,
+        "*": lambda: a * b,
         "max": lambda: numbers.maximum(a, b),
         "min": lambda: numbers.minimum(a, k),
     }[kind]()
@@ -65,8 +65,13 @@ def test_computing_with_symbols_is_computing_with_their_values(
     forms: list[Any] = [field.number(symbol.name) for symbol in field.symbols]
     steps: list[tuple[str, int, int, int]] = []
     for kind, i, j, k in program:
+        left, right = forms[i % len(forms)], forms[j % len(forms)]
+        if kind == "*" and _degree(left) + _degree(right) > 4:
+            kind = "+"  # powers without end would only take time
+        if kind == "by" and _degree(left) + 2 * _degree(right) > 6:
+            continue
         try:
-            forms.append(step(kind, forms[i % len(forms)], forms[j % len(forms)], k))
+            forms.append(step(kind, left, right, k))
         except (Undecided, ZeroDivisionError):
             continue
         steps.append((kind, i, j, k))
