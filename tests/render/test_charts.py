@@ -63,6 +63,10 @@ def test_piles_are_what_is_alive(name: str) -> None:
         assert sum(high - low for low, high in pile) == alive == analysis.memory.layers[step].alive_bytes
         assert all(below[1] == above[0] for below, above in pairwise(pile)), "no gaps in a pile"
         assert {band["layer"] for band in bands if band["step"] == step} <= {layer}
+    for tensor in timeline.at(timeline.peak_step())[: views.NAMED]:
+        name = tensor.name if tensor.kind == "activation" else f"{tensor.name} ({tensor.kind})"
+        at = [band["step"] for band in bands if band["name"] == name]
+        assert sorted(at) == list(range(tensor.first, tensor.last + 1))
     (peak,) = rows(spec, "text", "bytes")
     assert peak["bytes"] == analysis.memory.peak_bytes
     assert timeline.steps[int(peak["step"])] == analysis.memory.peak_layer

@@ -236,6 +236,13 @@ def test_repeats_are_one_frame_that_says_how_many_times() -> None:
     assert len(whole.boxes) == len(analysis_of("resnet50").graph.nodes)
 
 
+@pytest.mark.parametrize("name", ["resnet50", "densenet_40_12", "preact_resnet164", "mobilenet_v2"])
+def test_arrows_lead_forward_though_copies_follow_one_another(name: str) -> None:
+    """From one copy to the next would be back to the beginning of the frame that stands for both."""
+    drawing = picture(analysis_of(name)).drawing
+    assert all(drawing.boxes[start].layers[0] < drawing.boxes[end].layers[0] for start, end in drawing.arrows)
+
+
 SKIP = """
 archcalc: 1
 name: unet
