@@ -293,6 +293,7 @@ RUN = {
     "algorithm": (str, type(None)),
     "threads": int,
     "weights": str,
+    "matched": [str],
     "samples": str,
     "output": {"shape": list, "softmax": bool, "nonfinite": int},
     "classes": [{"sample": str, "found": [GUESS]}],
@@ -321,7 +322,7 @@ def check(found: Any, wanted: Any) -> None:
         for key, inner in wanted.items():
             check(found[key], inner)
     elif isinstance(wanted, list):
-        assert found
+        assert isinstance(found, list)
         for one in found:
             check(one, wanted[0])
     else:

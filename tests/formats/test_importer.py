@@ -371,3 +371,14 @@ def test_a_batch_of_five_in_the_file(name: str, tmp_path: Path) -> None:
     five = imported(model(case.body, case.weights, case.x.replace("[N", "[5"), opset=case.opset), tmp_path)
     assert five.graph.shapes == open_batch.graph.shapes
     assert [node.op for node in five.graph.nodes] == [node.op for node in open_batch.graph.nodes]
+
+
+@pytest.mark.parametrize(("second", "shared"), [("w", True), ("turned", False)])
+def test_a_square_matrix_used_as_it_is_and_turned(second: str, shared: bool, tmp_path: Path) -> None:
+    """Twice the same are one layer's weights; the same matrix transposed computes something else, and is another's."""
+    turn = "" if shared else "turned = Transpose <perm = [1, 0]> (w)"
+    proto = model(f"{turn} a = MatMul (x, w) b = Relu (a) y = MatMul (b, {second})", {"w": (6, 6)}, "float[N,6] x")
+    network = archcalc.load(written(proto, tmp_path))
+    x = values("x", (2, 6))
+    assert close(archcalc.run(network, x, timed=False).output, by_onnxruntime(proto, {"x": x})[0])
+    assert [node.shares is not None for node in network.graph.nodes if node.op.keyword == "linear"] == [False, shared]

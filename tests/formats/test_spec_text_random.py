@@ -58,14 +58,18 @@ def test_lists_that_grow_are_exact(depths: list[int], block: str, layer: str) ->
 @pytest.mark.parametrize("name", ["conv{}", "layer{}.conv", "block.{}", "conv_{}_x", "relu{}"])
 def test_time_grows_with_the_layers(name: str) -> None:
     """Near-linear: eight times the layers take less than twice eight times as long."""
-    times = []
-    for count in (2000, 16_000):
-        network = chain(count, name)
-        started = time.process_time()
-        text = structured(network.graph)
-        times.append(time.process_time() - started)
-        assert text is not None
-    assert times[1] < 16 * max(times[0], 0.02)
+
+    def best(count: int) -> float:
+        """The best of three, which other work on the machine disturbs the least."""
+        network, times = chain(count, name), []
+        for _ in range(3):
+            started = time.process_time()
+            text = structured(network.graph)
+            times.append(time.process_time() - started)
+            assert text is not None
+        return min(times)
+
+    assert best(16_000) < 16 * max(best(2_000), 0.02)
 
 
 def test_a_hundred_thousand_layers() -> None:

@@ -778,7 +778,6 @@ def test_predictions_hold(options: str) -> None:
 
 def test_the_api() -> None:
     """`archcalc.run`, by a network's name or with one that was loaded."""
-    assert archcalc.run is run
     found = archcalc.run("lenet5_digits", image=IMAGES[7], timed=False)
     assert found.top(1)[0][0].label == "7"
     np.testing.assert_array_equal(

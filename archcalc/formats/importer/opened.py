@@ -1,6 +1,6 @@
 """A program → our graph, with the stored arrays that its layers' weights are."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -82,10 +82,10 @@ def _finished(name: str, sketch: Sketch) -> Opened:
     place = {position: new for new, position in enumerate(order)}
     drafts = [sketch.drafts[position] for position in order]
     names = named(drafts)
-    owners: dict[tuple[object, ...], int] = {}
+    owners: dict[tuple[object, ...], list[int]] = {}
     nodes, weights = [], dict[str, Stored]()
     for new, (draft, node_name) in enumerate(zip(drafts, names, strict=True)):
-        shares = _shares(draft, owners, new)
+        shares = _shares(drafts, owners, new)
         inputs = tuple(place[producer] for producer in draft.inputs)
         nodes.append(Node(node_name, draft.op, inputs, None, {}, shares))
         if shares is None:
@@ -93,11 +93,30 @@ def _finished(name: str, sketch: Sketch) -> Opened:
     return Opened(infer(Graph(name, tuple(nodes))), weights)
 
 
-def _shares(draft: Draft, owners: dict[tuple[object, ...], int], position: int) -> int | None:
-    """The layer whose weights a layer uses: one of its kind with the same stored matrices."""
+def _shares(drafts: Sequence[Draft], owners: dict[tuple[object, ...], list[int]], position: int) -> int | None:
+    """The layer whose weights a layer uses: one of its kind with the same stored matrices, turned the same way."""
+    draft = drafts[position]
     matrices = [constant for constant in draft.weights.values() if len(constant.shape) > 1]
     if not draft.inputs or not matrices:
         return None
     key = (draft.op, *((name, constant.origins, constant.shape) for name, constant in draft.weights.items()))
-    owner = owners.setdefault(key, position)
-    return None if owner == position else owner
+    alike = owners.setdefault(key, [])
+    for owner in alike:
+        held = drafts[owner].weights
+        if all(_equal(constant.stored, held[name].stored) for name, constant in draft.weights.items()):
+            return owner
+    alike.append(position)
+    return None
+
+
+def _equal(one: Stored, other: Stored) -> bool:
+    """Whether two arrays that come of the same ones hold the same: a square matrix may be used as it is and turned.
+
+    Where their values are missing, which counting does not mind, they are taken for the same.
+    """
+    import numpy as np
+
+    try:
+        return one == other or np.array_equal(one.array(), other.array())
+    except UsageError:
+        return True
