@@ -245,6 +245,8 @@ def _parsed(what: str, tensor: Any, shape: Shape) -> "npt.NDArray[Any]":
     if not width:
         raise UsageError(Problem(f"{what} holds no numbers that can be read", None, "floating-point, whole and bool"))
     stored = "uint16" if dtype == "bfloat16" else dtype
+    if not product(shape):
+        return np.zeros(shape, stored)
     if tensor.raw_data:
         _check_size(what, shape, dtype, product(shape) * width, len(tensor.raw_data))
         return np.frombuffer(tensor.raw_data, np.dtype(stored).newbyteorder("<")).reshape(shape)

@@ -382,3 +382,21 @@ def test_a_square_matrix_used_as_it_is_and_turned(second: str, shared: bool, tmp
     x = values("x", (2, 6))
     assert close(archcalc.run(network, x, timed=False).output, by_onnxruntime(proto, {"x": x})[0])
     assert [node.shares is not None for node in network.graph.nodes if node.op.keyword == "linear"] == [False, shared]
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        "y = Conv <group = 0> (x, w)",
+        "y = Conv <group = -1> (x, w)",
+        "y = Conv <strides = [0, 1]> (x, w)",
+        "y = Conv <dilations = [1, -1]> (x, w)",
+        "y = MaxPool <kernel_shape = [0, 2]> (x)",
+        "y = MaxPool <kernel_shape = [2, 2], strides = [-1, 1]> (x)",
+        "y = LRN <size = 0> (x)",
+    ],
+)
+def test_arguments_out_of_bounds(node: str, tmp_path: Path) -> None:
+    """A line that names the operation, and no arithmetic with what is no size."""
+    with pytest.raises(archcalc.UsageError, match=f"the {node.split()[2]} '"):
+        archcalc.load(written(model(node, {"w": (4, 3, 1, 1)}), tmp_path))

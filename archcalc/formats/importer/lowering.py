@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from archcalc.builder.arguments import MISFIT, Argument, arguments_of, expected
 from archcalc.errors import Problem, UsageError, printable
 from archcalc.formats.importer.draft import Draft, Origin
 from archcalc.formats.importer.program import Operation, Program, Tensor
@@ -42,6 +43,7 @@ class Lowering:
             str, Constant
         ] = {}  # what does not depend on the input, of values that are layers all the same
         self.leaves: dict[tuple[int, Shape], tuple[int, Constant]] = {}  # by identity, which lasts as long as they do
+        self.declared: dict[type[Op], tuple[Argument, ...]] = {}
         self.inputs: list[int] = []
         for name, tensor in program.tensors.items():
             self.values[name] = constant_of(tensor, name)
@@ -50,6 +52,13 @@ class Lowering:
             self.inputs.append(self.add(Draft(Input(sample_of(shape, batch)), (), sample_of(shape, batch))))
             self.drafts[-1] = Draft(self.drafts[-1].op, (), self.drafts[-1].shape, {}, Origin(label=name))
             self.values[name] = Flow(self.inputs[-1], shape, batch)
+
+    def arguments_of(self, op: type[Op]) -> tuple[Argument, ...]:
+        """What a class of operators declares, worked out once a program."""
+        if op not in self.declared:
+            # What stands for an operator that is not ours is none of specs, and its arguments are texts.
+            self.declared[op] = tuple(arguments_of(op).values()) if op.known else ()
+        return self.declared[op]
 
     def add(self, draft: Draft) -> int:
         self.drafts.append(draft)
@@ -157,6 +166,14 @@ class Call:
         weights = weights or {}
         return self.write(op, [flow.draft for flow in inputs], shape, batch, weights)
 
+    def bounded(self, op: Op) -> Op:
+        """The operator, whose arguments a file may have given any numbers. Raises UsageError for one out of bounds."""
+        for argument in self.lowering.arguments_of(type(op)):
+            value = getattr(op, argument.name)
+            if argument.convert(value) is MISFIT:
+                raise self.error(f"{argument.name} is {expected(argument.type)}, this is {printable(str(value), 60)}")
+        return op
+
     def write(
         self,
         op: Op,
@@ -166,6 +183,7 @@ class Call:
         weights: Mapping[str, Constant],
     ) -> Flow:
         samples = tuple(self.lowering.drafts[position].shape for position in drafts)
+        self.bounded(op)
         for complaint in op.check(samples):
             raise self.error(complaint.message, complaint.hint)
         sample = sample_of(shape, batch)

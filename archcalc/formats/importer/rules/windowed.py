@@ -57,7 +57,7 @@ def _map(call: Call) -> Flow:
 
 def _windowed(call: Call, op: Op, flow: Flow, weights: dict[str, Constant] | None = None) -> Flow:
     """A layer on a map, whose shape is the layer's own business."""
-    sample = op.output((flow.sample,)) if not any(True for _ in op.check((flow.sample,))) else flow.sample
+    sample = op.output((flow.sample,)) if not any(call.bounded(op).check((flow.sample,))) else flow.sample
     return call.emit(op, [flow], (flow.shape[0], *sample), flow.batch, weights)
 
 
