@@ -96,7 +96,7 @@ def test_changed_models_open_or_end_in_a_line(seed: int, tmp_path: Path) -> None
     """No error but ours, whatever is changed; what opens can be counted."""
     chance, base, path = random.Random(seed), sound(), tmp_path / "changed.onnx"
     opened = 0
-    for _ in range(60):
+    for _ in range(250):
         model = onnx.ModelProto()
         model.CopyFrom(base)
         for _ in range(chance.choice([1, 1, 2, 3])):
@@ -109,4 +109,4 @@ def test_changed_models_open_or_end_in_a_line(seed: int, tmp_path: Path) -> None
             assert analysis.memory.peak_bytes > 0
             assert len(analysis.fields.layers) == len(analysis.graph.nodes)
             opened += 1
-    assert 0 < opened < 60
+    assert 0 < opened < 250
