@@ -84,7 +84,8 @@ def training_memory(
     weights = (counted.params + counted.buffers) * width
     state = counted.params * _FULL * STATES[optimizer]
     segments = _segments(network, checkpoint) if checkpoint else [(0, len(network.nodes))]
-    timeline = _Step(network, batch, flowing, width, segments).timeline(bool(checkpoint))
+    step = _Step(network, batch, flowing, width, segments)
+    timeline = step.timeline(bool(checkpoint))
     alive = timeline.alive()
     constant = weights + copies + state
     peak = max(alive)
@@ -98,7 +99,7 @@ def training_memory(
         copies,
         counted.params * width,
         state,
-        saved_activations(network, batch, flowing).bytes,
+        step.saved.bytes,
         constant,
         constant + peak,
         timeline.steps[alive.index(peak)],
@@ -180,7 +181,7 @@ class _Step:
         self.network, self.segments, self.width = network, segments, width
         self.size, self.batch = DTYPES[dtype], batch
         self.owners = storage_owners(network)
-        self.saved = saved_activations(network, batch, dtype).tensors
+        self.saved = saved_activations(network, batch, dtype)
         self.index = network.graph.index()
         self.last = self._last_readers()
         self.names: list[str] = []
@@ -246,7 +247,7 @@ class _Step:
 
     def _saved(self, again: dict[int, int]) -> Iterator[Tensor]:
         """What is kept, from the layer that makes it (again) to the last of its users that goes back."""
-        for tensor in self.saved:
+        for tensor in self.saved.tensors:
             position = self.index[tensor.layer]
             if not tensor.extra and not self.network.nodes[position].inputs:
                 continue

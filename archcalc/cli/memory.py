@@ -26,6 +26,7 @@ from archcalc.cli.options import (
 )
 from archcalc.cli.output import chosen_format, emit, emit_all
 from archcalc.cli.quantity import byte_count
+from archcalc.cli.tables import choice_of, wants_layers
 from archcalc.errors import Problem, UsageError, enumerate_words
 from archcalc.infer import InferredGraph
 from archcalc.space.fitting import fit, smallest_arena
@@ -102,12 +103,9 @@ def _contract(analysis: Analysis) -> dict[str, Any]:
 
 
 def _table(analysis: Analysis, per_layer: bool, rows: Rows, output: Output) -> Table:
-    flat = chosen_format(output) == "csv"
-    if not (per_layer or flat or rows != Rows((), Choice())):
+    if not wants_layers(rows, per_layer, output):
         return reports.memory_total(analysis)
-    choice = rows.choice
-    picked = Choice(choice.depth, choice.sort, choice.top, choice.fold, True) if flat else choice
-    return reports.memory_per_layer(analysis, rows.columns, picked)
+    return reports.memory_per_layer(analysis, rows.columns, choice_of(rows, output))
 
 
 def _check(step: Step, model: str) -> None:

@@ -13,11 +13,13 @@ from archcalc.cli.options import (
     output_options,
     rows_options,
 )
-from archcalc.cli.output import chosen_format, emit
+from archcalc.cli.output import emit
+from archcalc.cli.tables import choice_of
 from archcalc.errors import ArchcalcError, Problem, UsageError
 from archcalc.space.hardware import names, read_hardware
 from archcalc.views import roofline as views
 from archcalc.views.layers import Choice
+from archcalc.views.reports import largest
 
 
 @click.command("roofline")
@@ -44,10 +46,7 @@ def roofline_of(
     if not found:
         raise UsageError(Problem(f"no processor of the catalogue has a peak for {analysis.dtype}"))
     if per_layer:
-        choice = rows.choice
-        flat = choice.flat or chosen_format(output) == "csv"
-        picked = Choice(choice.depth, choice.sort or ("us" if choice.top else ""), choice.top, choice.fold, flat)
-        table = views.layers_table(analysis, found[0], _keys(rows.columns), picked)
+        table = views.layers_table(analysis, found[0], _keys(rows.columns), largest(choice_of(rows, output), "us"))
     else:
         table = views.processors_table(analysis, found)
     emit(table, output, lambda: views.document(analysis, found))

@@ -33,7 +33,7 @@ def _emit(table: Table, analysis: Analysis, network: str, conventions: Conventio
     emit_edited(table, analysis, network, conventions, output, contract)
 
 
-def _choice(rows: Rows, output: Output) -> Choice:
+def choice_of(rows: Rows, output: Output) -> Choice:
     """A spreadsheet wants a row for every layer, whatever a reader would have folded."""
     choice = rows.choice
     flat = chosen_format(output) == "csv"
@@ -57,7 +57,7 @@ def _command(*options: Callable[[Any], Any]) -> Callable[[Callable[..., None]], 
     return decorate
 
 
-def _wants_layers(rows: Rows, per_layer: bool, output: Output) -> bool:
+def wants_layers(rows: Rows, per_layer: bool, output: Output) -> bool:
     """Options about rows ask for rows."""
     return per_layer or rows != Rows((), Choice()) or chosen_format(output) == "csv"
 
@@ -66,22 +66,22 @@ def _wants_layers(rows: Rows, per_layer: bool, output: Output) -> bool:
 def summary(network: str, conventions: Conventions, rows: Rows, output: Output) -> None:
     """Everything per layer in one table, the totals below it."""
     analysis = analysis_of(network, conventions)
-    _emit(reports.summary(analysis, rows.columns, _choice(rows, output)), analysis, network, conventions, output)
+    _emit(reports.summary(analysis, rows.columns, choice_of(rows, output)), analysis, network, conventions, output)
 
 
 @_command()
 def shapes(network: str, conventions: Conventions, rows: Rows, output: Output) -> None:
     """What flows from layer to layer: input and output shape, kernel and stride."""
     analysis = analysis_of(network, conventions)
-    _emit(reports.shapes(analysis, rows.columns, _choice(rows, output)), analysis, network, conventions, output)
+    _emit(reports.shapes(analysis, rows.columns, choice_of(rows, output)), analysis, network, conventions, output)
 
 
 @_command(_per_layer)
 def params(network: str, per_layer: bool, conventions: Conventions, rows: Rows, output: Output) -> None:
     """Trainable parameters and buffers, in all or per layer."""
     analysis = analysis_of(network, conventions)
-    if _wants_layers(rows, per_layer, output):
-        table = reports.params_per_layer(analysis, rows.columns, _choice(rows, output))
+    if wants_layers(rows, per_layer, output):
+        table = reports.params_per_layer(analysis, rows.columns, choice_of(rows, output))
     else:
         table = reports.params_total(analysis)
     _emit(table, analysis, network, conventions, output)
@@ -91,8 +91,8 @@ def params(network: str, per_layer: bool, conventions: Conventions, rows: Rows, 
 def macs(network: str, per_layer: bool, breakdown: bool, conventions: Conventions, rows: Rows, output: Output) -> None:
     """Multiply-accumulates and floating-point operations, in all or per layer. Also called flops."""
     analysis = analysis_of(network, conventions)
-    if breakdown or _wants_layers(rows, per_layer, output):
-        table = reports.macs_per_layer(analysis, rows.columns, _choice(rows, output), breakdown)
+    if breakdown or wants_layers(rows, per_layer, output):
+        table = reports.macs_per_layer(analysis, rows.columns, choice_of(rows, output), breakdown)
     else:
         table = reports.macs_total(analysis)
     _emit(table, analysis, network, conventions, output)
@@ -130,7 +130,7 @@ def rf(
             raise UsageError(
                 Problem(f"{asked} asks for an effective receptive field", None, f"rf {network} --effective")
             )
-        _emit(reports.fields(analysis, rows.columns, _choice(rows, output)), analysis, network, conventions, output)
+        _emit(reports.fields(analysis, rows.columns, choice_of(rows, output)), analysis, network, conventions, output)
         return
     if rows != Rows((), Choice()):
         raise UsageError(Problem("--effective shows one layer: there are no rows or columns to choose"))
