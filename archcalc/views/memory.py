@@ -146,12 +146,7 @@ def training_document(
     analysis: Analysis, found: TrainingMemory, batch: int | None, limit: int | None
 ) -> dict[str, Any]:
     """A training step's memory as plain data."""
-    return {
-        "network": analysis.spec.name,
-        "input": list(analysis.graph.input_shape),
-        "batch": found.batch,
-        "dtype": found.dtype,
-        "model": "train",
+    parts = {
         "optimizer": found.optimizer,
         "mixed": found.mixed,
         "checkpoint": found.checkpoint,
@@ -162,24 +157,33 @@ def training_document(
         "saved_bytes": found.saved_bytes,
         "peak_bytes": found.peak_bytes,
         "peak_step": found.peak_step,
-        "fit": None if limit is None else {"limit_bytes": limit, "largest_batch": batch},
-        "timeline": timeline_document(found.timeline),
     }
+    return _document(analysis, "train", parts, found.timeline, batch, limit)
 
 
 def inference_document(
     analysis: Analysis, model: str, timeline: Timeline, batch: int | None, limit: int | None
 ) -> dict[str, Any]:
     """A forward pass's memory as plain data."""
+    parts = {
+        "weight_bytes": analysis.memory.weight_bytes,
+        "peak_activation_bytes": timeline.peak(),
+        "block_bytes": timeline.arena(),
+    }
+    return _document(analysis, model, parts, timeline, batch, limit)
+
+
+def _document(
+    analysis: Analysis, model: str, parts: dict[str, Any], timeline: Timeline, batch: int | None, limit: int | None
+) -> dict[str, Any]:
+    """What stands around the parts of every model: under which conventions, what fits, and the timeline."""
     return {
         "network": analysis.spec.name,
         "input": list(analysis.graph.input_shape),
         "batch": analysis.batch,
         "dtype": analysis.dtype,
         "model": model,
-        "weight_bytes": analysis.memory.weight_bytes,
-        "peak_activation_bytes": timeline.peak(),
-        "block_bytes": timeline.arena(),
+        **parts,
         "fit": None if limit is None else {"limit_bytes": limit, "largest_batch": batch},
         "timeline": timeline_document(timeline),
     }
