@@ -3,10 +3,10 @@
 import click
 
 from archcalc.analysis.memory import DTYPES
-from archcalc.analysis.stacks import Cost, cost_of_stack
-from archcalc.cli.options import Output, output_options
+from archcalc.analysis.stacks import cost_of_stack
+from archcalc.cli.options import Output, each, output_options
 from archcalc.cli.output import emit
-from archcalc.errors import ArchcalcError, Problem, UsageError
+from archcalc.errors import Problem, UsageError
 from archcalc.network import input_shape
 from archcalc.views import equiv as views
 
@@ -32,14 +32,6 @@ def equiv(
     shape = input_shape(size)
     if len(shape) > 2:
         raise UsageError(Problem(f"'{size}' is not the size of a map", None, "such as 56 or 56x56"))
-    costs: list[Cost] = []
-    problems: list[Problem] = []
-    for stack in stacks:
-        try:
-            costs.append(cost_of_stack(stack, channels, (shape[0], shape[-1]), bias, batch, dtype))
-        except ArchcalcError as error:
-            problems += error.problems
-    if problems:
-        raise UsageError(problems)
+    costs = each(lambda stack: cost_of_stack(stack, channels, (shape[0], shape[-1]), bias, batch, dtype), stacks)
     said = f"C = {channels} · map {shape[0]}×{shape[-1]} · batch {batch} · {dtype}" + (" · with biases" if bias else "")
     emit(views.stacks_table(costs, said), output, lambda: views.document(costs))

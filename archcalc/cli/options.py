@@ -13,6 +13,7 @@ from archcalc.opening import load
 from archcalc.views.layers import Choice
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Made = TypeVar("Made")
 
 FORMATS = ("table", "plain", "markdown", "latex", "html", "csv", "json")
 
@@ -212,13 +213,18 @@ def analysis_of(network: str, conventions: Conventions) -> Analysis:
 
 def analyses_of(networks: Iterable[str], conventions: Conventions) -> list[Analysis]:
     """The analyses of all networks. Raises one error with what is wrong with any of them."""
-    analyses: list[Analysis] = []
+    return each(lambda network: analysis_of(network, conventions), networks)
+
+
+def each(make: Callable[[str], Made], words: Iterable[str]) -> list[Made]:
+    """What is made of each word. Raises one UsageError with what is wrong with any of them."""
+    made: list[Made] = []
     problems: list[Problem] = []
-    for network in networks:
+    for word in words:
         try:
-            analyses.append(analysis_of(network, conventions))
+            made.append(make(word))
         except ArchcalcError as error:
             problems += error.problems
     if problems:
         raise UsageError(problems)
-    return analyses
+    return made

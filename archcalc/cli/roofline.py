@@ -9,13 +9,14 @@ from archcalc.cli.options import (
     Rows,
     analysis_of,
     conventions_options,
+    each,
     network_argument,
     output_options,
     rows_options,
 )
 from archcalc.cli.output import emit
 from archcalc.cli.tables import choice_of
-from archcalc.errors import ArchcalcError, Problem, UsageError
+from archcalc.errors import Problem, UsageError
 from archcalc.space.hardware import names, read_hardware
 from archcalc.views import roofline as views
 from archcalc.views.layers import Choice
@@ -63,13 +64,4 @@ def _processors(on: tuple[str, ...], dtype: str) -> list[Hardware]:
     """Those asked for, each of which needs a peak for the type; or all of the catalogue that have one."""
     if not on:
         return [hardware for hardware in map(read_hardware, names()) if dtype in hardware.peak]
-    found: list[Hardware] = []
-    problems: list[Problem] = []
-    for name in on:
-        try:
-            found.append(read_hardware(name))
-        except ArchcalcError as error:
-            problems += error.problems
-    if problems:
-        raise UsageError(problems)
-    return found
+    return each(read_hardware, on)
