@@ -85,8 +85,13 @@ def network(name: str) -> torch.nn.Module:
 def counted(made: torch.nn.Module, x: torch.Tensor) -> int:
     """MACs by torch, which has no count for its fused kernels of attention."""
     torch.backends.mha.set_fastpath_enabled(False)
+    learned = [array for array in made.parameters() if array.requires_grad]
+    for array in learned:  # the counter stumbles over parameters that are inputs of modules
+        array.requires_grad_(False)
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         made(x)
+    for array in learned:
+        array.requires_grad_(True)
     return int(counter.get_total_flops() // 2)
 
 

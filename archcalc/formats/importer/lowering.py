@@ -39,6 +39,7 @@ class Lowering:
         self.count = count  # samples in a batch
         self.drafts: list[Draft] = []
         self.values: dict[str, Value] = {}
+        self.lists: dict[str, tuple[str, ...]] = {}  # the names of their items
         self.frozen: dict[
             str, Constant
         ] = {}  # what does not depend on the input, of values that are layers all the same

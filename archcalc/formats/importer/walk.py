@@ -8,6 +8,7 @@ from archcalc.formats.importer.folding import fold
 from archcalc.formats.importer.lowering import Call, Lowering, Unlike, constant_of
 from archcalc.formats.importer.program import Operation, Program
 from archcalc.formats.importer.rules import RULES
+from archcalc.formats.importer.sequences import without_lists
 from archcalc.formats.importer.values import Batch, Constant, Flow, Value
 from archcalc.ops.base import Shape
 from archcalc.ops.unknown import Unknown
@@ -30,6 +31,11 @@ def sketched(program: Program, shapes: Mapping[str, Shape], count: int) -> Sketc
 
 def lower_operation(lowering: Lowering, operation: Operation) -> None:
     """Give the outputs of one operation their values."""
+    plain = without_lists(lowering, operation)
+    if plain is not None:
+        for inner in plain:
+            lower_operation(lowering, inner)
+        return
     call = Call(lowering, operation, tuple(lowering.values[name] if name else None for name in operation.inputs))
     if operation.kind == "If" and _branched(lowering, call):
         return

@@ -1,7 +1,7 @@
 """ONNX operator → the rule that writes it as layers: the one table."""
 
 from archcalc.formats.importer.lowering import Rule
-from archcalc.formats.importer.rules import movement, norm, pointwise, products, reduction, windowed
+from archcalc.formats.importer.rules import movement, norm, places, pointwise, products, reduction, windowed
 
 RULES: dict[str, Rule] = {
     **pointwise.RULES,
@@ -9,5 +9,6 @@ RULES: dict[str, Rule] = {
     **products.RULES,
     **norm.RULES,
     **movement.RULES,
+    **places.RULES,
     **reduction.RULES,
 }

@@ -119,6 +119,11 @@ def concat(call: Call) -> Value:
     others = {(*value.shape[:axis], *value.shape[axis + 1 :]) for value in values}
     if axis == rank or len(others) > 1:
         raise call.error(f"cannot join {' and '.join(str(list(value.shape)) for value in values)} along {axis}")
+    return joined(call, values, axis)
+
+
+def joined(call: Call, values: Sequence[Value], axis: int) -> Flow:
+    """Values of one shape but for this axis, one behind the other along it."""
     whole = (*values[0].shape[:axis], sum(value.shape[axis] for value in values), *values[0].shape[axis + 1 :])
     flows = [call.off(value, axis) if isinstance(value, Flow) else value for value in values]
     batch = next((value.batch for value in flows if isinstance(value, Flow) and value.batch is not None), None)
@@ -329,28 +334,6 @@ def _surrounded(call: Call, flow: Flow, sides: dict[int, tuple[int, int]], value
     return flow
 
 
-def gather_nd(call: Call) -> Value:
-    """Units by constant places along the first axes, which become one."""
-    flow, indices = call.flow(), call.constant(1)
-    if indices is None or not indices.shape or call.get("batch_dims", 0):
-        raise Unlike("it gathers for each sample by itself")
-    depth = indices.shape[-1]
-    sizes, count = flow.shape[:depth], product(indices.shape[:-1])
-    if not 0 < depth <= len(flow.shape) or not 0 < count <= 1 << 20:
-        raise Unlike(f"it gathers {count:,} units")
-    places = indices.array().reshape(count, depth).tolist()
-    if any(not -n <= place < n for row in places for n, place in zip(sizes, row, strict=True)):
-        raise call.error("gathers beyond the units that are there")
-    units = []
-    for row in places:
-        unit = 0
-        for n, place in zip(sizes, row, strict=True):
-            unit = unit * n + place % n
-        units.append(unit)
-    flat = call.reshape(call.off(flow, *range(depth)), (product(sizes), *flow.shape[depth:]))
-    return call.reshape(select(call, flat, 0, tuple(units)), (*indices.shape[:-1], *flow.shape[depth:]))
-
-
 def depth_to_space(call: Call) -> Value:
     """Channels to places."""
     flow, size = call.batch_first(call.flow()), call.get("blocksize", 1)
@@ -376,7 +359,6 @@ RULES: dict[str, Rule] = {
     "Concat": concat,
     "Slice": slices,
     "Gather": gather,
-    "GatherND": gather_nd,
     "Split": split,
     "Expand": expand,
     "Tile": tile,
