@@ -8,6 +8,8 @@ weights are not read to be counted.
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from archcalc.errors import UsageError
 from archcalc.formats.importer.lowering import FLOATS, Call, Unlike, constant_of
 from archcalc.formats.importer.program import Program, Tensor
@@ -82,8 +84,8 @@ def _put_off(call: Call, given: Sequence[Constant | None]) -> list[Constant]:
     """What is computed from weights, computed when it is asked for: where its shape is known without that."""
     shapes = [value.shape for value in given if value is not None]
     joined = broadcast_shape(shapes) if call.kind in _ELEMENTWISE and shapes else _hollow_shape(call, given)
-    if joined is None:
-        return []
+    if joined is None or (call.kind in _JOINING and any(_is_fixed(value) for value in given)):
+        return []  # an array of which a part is no parameter is nobody's weight
     origins = tuple(name for value in given if value is not None for name in value.origins)
 
     def made() -> "Array":
@@ -110,7 +112,12 @@ def _hollow_shape(call: Call, given: Sequence[Constant | None]) -> Shape | None:
         return None
 
 
+def _is_fixed(value: Constant | None) -> bool:
+    return value is not None and value.dtype in FLOATS and not _may_be_learned(value)
+
+
 _MOST_HOLLOW = 1 << 24
+_JOINING = frozenset(("Concat", "ScatterND"))
 _ELEMENTWISE = frozenset(
     ("Add", "Sub", "Mul", "Div", "Sqrt", "Reciprocal", "Neg", "Exp", "Sigmoid", "Tanh", "Relu", "Pow")
 )
@@ -151,8 +158,10 @@ def _computed(call: Call, given: Sequence[Constant | None]) -> list[Constant]:
     outputs = evaluate(call, [None if value is None else value.array() for value in given])
     several = any(value is not None and value.learned is None and product(value.shape) > 1 for value in given)
     learned = None if several else False
-    names = call.operation.outputs
-    return [computed(array, name, learned) for array, name in zip(outputs, names, strict=False)]
+    floats = [value for value in given if value is not None and value.dtype in FLOATS and product(value.shape) > 1]
+    fixed = bool(floats) and all(value.fixed for value in floats)
+    made = [computed(array, name, learned) for array, name in zip(outputs, call.operation.outputs, strict=False)]
+    return [msgspec.structs.replace(constant, fixed=True) for constant in made] if fixed else made
 
 
 def evaluate(call: Call, arrays: "Sequence[Array | None]") -> "tuple[Array, ...]":
@@ -196,7 +205,7 @@ def _with_path(moved: Constant, data: Constant, shape: Shape) -> Constant:
     if product(shape) == product(data.shape):
         return moved
     origins = data.origins if product(data.shape) > 1 else ()  # a repeated number is made, not stored
-    return Constant(moved.stored, "", _may_be_learned(data) or data.learned, origins)
+    return Constant(moved.stored, "", _may_be_learned(data) or data.learned, origins, data.fixed)
 
 
 def _renamed(data: Constant, name: str) -> Constant:
@@ -204,4 +213,4 @@ def _renamed(data: Constant, name: str) -> Constant:
     from archcalc.formats.importer.scopes import state_name
 
     path = state_name(name)
-    return Constant(data.stored, path, data.learned, (name,)) if path else data
+    return Constant(data.stored, path, data.learned, (name,), data.fixed) if path else data

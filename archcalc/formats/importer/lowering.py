@@ -67,7 +67,7 @@ class Lowering:
 
 
 def constant_of(tensor: Tensor, name: str) -> Constant:
-    return Constant(tensor.stored, tensor.path, tensor.trainable, (name,))
+    return Constant(tensor.stored, tensor.path, tensor.trainable, (name,), tensor.trainable is False)
 
 
 class Call:

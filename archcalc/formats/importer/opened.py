@@ -33,7 +33,7 @@ def opened(program: Program, name: str, shape: Shape | None, recognise: Callable
     shapes, count = whole_shapes(program, shape)
     sketch = sketched(program, shapes, count)
     recognise(sketch)
-    return _finished(name, sketch)
+    return _finished(name, sketch, program.apart)
 
 
 def whole_shapes(program: Program, shape: Shape | None) -> tuple[dict[str, Shape], int]:
@@ -72,7 +72,7 @@ def _sized(name: str, dims: tuple[Dim, ...], count: int) -> Shape:
     return tuple(sizes)
 
 
-def _finished(name: str, sketch: Sketch) -> Opened:
+def _finished(name: str, sketch: Sketch, apart: bool) -> Opened:
     kept = sketch.kept()
     # The output of the network is its last node.
     final = sketch.outputs[0]
@@ -85,7 +85,7 @@ def _finished(name: str, sketch: Sketch) -> Opened:
     owners: dict[tuple[object, ...], list[int]] = {}
     nodes, weights = [], dict[str, Stored]()
     for new, (draft, node_name) in enumerate(zip(drafts, names, strict=True)):
-        shares = _shares(drafts, owners, new)
+        shares = _shares(drafts, owners, new, apart)
         inputs = tuple(place[producer] for producer in draft.inputs)
         nodes.append(Node(node_name, draft.op, inputs, None, {}, shares))
         if shares is None:
@@ -93,11 +93,16 @@ def _finished(name: str, sketch: Sketch) -> Opened:
     return Opened(infer(Graph(name, tuple(nodes))), weights)
 
 
-def _shares(drafts: Sequence[Draft], owners: dict[tuple[object, ...], list[int]], position: int) -> int | None:
-    """The layer whose weights a layer uses: one of its kind with the same stored matrices, turned the same way."""
+def _shares(
+    drafts: Sequence[Draft], owners: dict[tuple[object, ...], list[int]], position: int, apart: bool
+) -> int | None:
+    """The layer whose weights a layer uses: one of its kind with the same stored matrices, turned the same way.
+
+    Vectors alone say nothing where equal ones may be stored once: those of fresh networks are all of ones and zeros.
+    """
     draft = drafts[position]
     matrices = [constant for constant in draft.weights.values() if len(constant.shape) > 1]
-    if not draft.inputs or not matrices:
+    if not draft.inputs or not (matrices or (apart and draft.weights)):
         return None
     key = (draft.op, *((name, constant.origins, constant.shape) for name, constant in draft.weights.items()))
     alike = owners.setdefault(key, [])

@@ -42,7 +42,8 @@ class Operation(Struct, frozen=True):
 class Program(Struct, frozen=True):
     """A network as a frontend reads it; operations in an order in which each comes after what it reads.
 
-    `stated` are shapes that the file notes for values, `producer` what wrote it.
+    `stated` are shapes that the file notes for values, `producer` what wrote it. `apart` says that arrays which are
+    equal are stored each by itself: then layers that read one array share it, be it a vector.
     """
 
     name: str
@@ -53,3 +54,4 @@ class Program(Struct, frozen=True):
     opset: int
     stated: Mapping[str, tuple[Dim, ...]] = {}
     producer: str = ""
+    apart: bool = False

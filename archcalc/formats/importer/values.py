@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 class Constant(Struct, frozen=True):
     """An array that does not depend on the input. `learned` says whether training changes it, None where nobody knows.
 
-    `path` is its name in a state dict, `origins` are the stored arrays that it was made of.
+    `path` is its name in a state dict, `origins` are the stored arrays that it was made of. `fixed` is what a file
+    itself says is no parameter; what is not learned otherwise may be weights that an exporter wrote as constants.
     """
 
     stored: Stored
     path: str = ""
     learned: bool | None = None
     origins: tuple[str, ...] = ()
+    fixed: bool = False
 
     @property
     def shape(self) -> Shape:
@@ -45,7 +47,7 @@ class Constant(Struct, frozen=True):
     def moved(self, shape: Shape, move: "Callable[[Array], Array]") -> "Constant":
         """The same values in another arrangement, which is made when they are asked for."""
         stored = Stored(self.stored.name, shape, self.dtype, made=lambda: move(self.array()))
-        return Constant(stored, self.path, self.learned, self.origins)
+        return Constant(stored, self.path, self.learned, self.origins, self.fixed)
 
 
 def computed(array: "Array", name: str = "", learned: bool | None = False, origins: tuple[str, ...] = ()) -> Constant:

@@ -16,7 +16,7 @@ def bias(sketch: Sketch, position: int) -> bool:
         return False
     for layer, leaf in (reads, reads[::-1]):
         word, stored = sketch.drafts[layer].op.keyword, stored_in(sketch, leaf)
-        if word not in _OWN_AXIS or stored is None or not is_inner(sketch, layer, word):
+        if word not in _OWN_AXIS or stored is None or stored.fixed or not is_inner(sketch, layer, word):
             continue
         draft, shape = sketch.drafts[layer], sketch.drafts[leaf].shape
         axis, count = _OWN_AXIS[word] % len(draft.shape), draft.shape[_OWN_AXIS[word]]

@@ -23,6 +23,13 @@ def along_channels(call: Call, op: Op, flow: Flow, weights: dict[str, Constant])
     return turned(call, call.emit(op, [front], front.shape, front.batch, weights), order)
 
 
+def _changes_nothing(scale: Constant, shift: Constant | None) -> bool:
+    """Whether what stands for weights is ones and zeros that nobody learned: normalisation without any."""
+    if scale.learned is not False or (shift is not None and shift.learned is not False):
+        return False
+    return bool((scale.array() == 1).all()) and (shift is None or not shift.array().any())
+
+
 def batchnorm(call: Call) -> Value:
     """By running statistics. While training it takes those of the batch, which no layer of ours does at inference."""
     names = [name for name in call.operation.outputs if name]
@@ -33,7 +40,9 @@ def batchnorm(call: Call) -> Value:
     weights = {name: constant for name, constant in zip(kinds, given, strict=True) if constant is not None}
     if len(weights) < len(kinds):
         raise call.error("lacks weights or statistics")
-    return along_channels(call, BatchNorm(call.get("epsilon", 1e-5)), call.flow(), weights)
+    affine = not _changes_nothing(weights["weight"], weights["bias"])
+    weights = weights if affine else {name: weights[name] for name in kinds[2:]}
+    return along_channels(call, BatchNorm(call.get("epsilon", 1e-5), affine=affine), call.flow(), weights)
 
 
 def instancenorm(call: Call) -> Value:
@@ -41,8 +50,10 @@ def instancenorm(call: Call) -> Value:
     scale, shift = call.constant(1), call.constant(2)
     if scale is None or shift is None:
         raise call.error("lacks weights")
-    op = OPS["instance_norm"](affine=True, eps=call.get("epsilon", 1e-5))
-    return along_channels(call, op, call.batch_first(call.flow()), {"weight": scale, "bias": shift})
+    affine = not _changes_nothing(scale, shift)
+    op = OPS["instance_norm"](affine=affine, eps=call.get("epsilon", 1e-5))
+    weights = {"weight": scale, "bias": shift} if affine else {}
+    return along_channels(call, op, call.batch_first(call.flow()), weights)
 
 
 def groupnorm(call: Call) -> Value:
@@ -56,7 +67,9 @@ def groupnorm(call: Call) -> Value:
     if scale.shape == (groups,) and groups != channels:
         each = channels // groups
         weights = {name: c.moved((channels,), lambda array: array.repeat(each)) for name, c in weights.items()}
-    return call.emit(GroupNorm(groups, call.get("epsilon", 1e-5)), [flow], flow.shape, flow.batch, weights)
+    affine = not _changes_nothing(scale, shift)
+    op = GroupNorm(groups, call.get("epsilon", 1e-5), affine)
+    return call.emit(op, [flow], flow.shape, flow.batch, weights if affine else {})
 
 
 def layernorm(call: Call) -> Value:
@@ -68,6 +81,8 @@ def layernorm(call: Call) -> Value:
     axis = call.get("axis", -1) % rank
     flow = call.off(flow, *range(axis, rank))
     sizes = flow.shape[axis:]
+    if scale is not None and _changes_nothing(scale, shift):
+        scale = shift = None
     weights = {}
     for name, constant in (("weight", scale), ("bias", shift)):
         if constant is not None:
@@ -82,6 +97,7 @@ def rmsnorm(call: Call) -> Value:
     rank = len(flow.shape)
     axis = call.get("axis", -1) % rank
     flow, sizes = call.off(flow, *range(axis, rank)), flow.shape[axis:]
+    scale = None if scale is None or _changes_nothing(scale, None) else scale
     weights = {} if scale is None else {"weight": _of_shape(call, scale, sizes)}
     arguments = {"normalized_shape": _normalized(sizes), "eps": call.get("epsilon", 1e-5)}
     op = OPS["rms_norm"](**arguments, elementwise_affine=scale is not None)

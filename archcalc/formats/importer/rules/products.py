@@ -31,6 +31,8 @@ def matmul(call: Call) -> Value:
     a, b = call.value(0), call.held(1)
     if b is None:
         raise call.error("has no input 2")
+    if isinstance(b, Constant) and b.fixed and len(b.shape) == 2 and isinstance(a, Flow) and a.shape:
+        return by_fixed(call, a, b)
     if isinstance(b, Constant) and len(b.shape) == 2 and b.dtype in FLOATS and isinstance(a, Flow) and a.shape:
         return linear(call, a, transposed(b), None)
     if isinstance(b, Constant) and len(b.shape) == 1 and isinstance(a, Flow) and a.shape:
@@ -40,6 +42,14 @@ def matmul(call: Call) -> Value:
     if len(a.shape) < 2 or len(b.shape) < 2:
         raise Unlike("a vector is multiplied")
     return multiply(call, a, call.value(1))
+
+
+def by_fixed(call: Call, a: Flow, b: Constant) -> Flow:
+    """The product with a matrix that is no parameter, such as a table that places are looked up in."""
+    if len(a.shape) > 2:
+        return multiply(call, a, call.leaf(b))
+    rows = call.reshape(a, (*a.shape[:-1], 1, a.shape[-1]))
+    return call.reshape(multiply(call, rows, call.leaf(b)), (*a.shape[:-1], b.shape[1]))
 
 
 def multiply(call: Call, a: Value, b: Value) -> Flow:
@@ -65,7 +75,10 @@ def gemm(call: Call) -> Value:
         a = call.emit(Permute((0, 2, 1)), [a], a.shape[::-1], None)
     size = b.shape[0] if call.get("transB", 0) else b.shape[1]
     fits = isinstance(c, Constant) and c.shape in ((size,), (1, size)) and alpha == beta == 1.0
-    if isinstance(b, Constant):
+    fits = fits and not (isinstance(c, Constant) and c.fixed) and not (isinstance(b, Constant) and b.fixed)
+    if isinstance(b, Constant) and b.fixed:
+        given, bias = by_fixed(call, a, transposed(b) if call.get("transB", 0) else b), None
+    elif isinstance(b, Constant):
         bias = c.moved((size,), lambda array: array.reshape(size)) if fits and isinstance(c, Constant) else None
         given = linear(call, a, b if call.get("transB", 0) else transposed(b), bias)
     else:
@@ -149,7 +162,7 @@ def _contracted(call: Call, terms: list[str], result: str) -> Flow:
         raise Unlike(f"the sum of {a} and {b} to {result} is no matrix product")
     sizes = {x: n for term, place in ((a, 0), (b, 1)) for x, n in zip(term, call.value(place).shape, strict=True)}
     weight = call.held(1)
-    if isinstance(weight, Constant) and not shared and weight.dtype in FLOATS:
+    if isinstance(weight, Constant) and not shared and weight.dtype in FLOATS and not weight.fixed:
         return _by_weights(call, terms, result, summed, own)
     orders = [*shared, *own[0], *summed], [*shared, *summed, *own[1]]
     flows = []
