@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archcalc.forward.plan import compile_plan
+from archcalc.forward.plan import compile_plan, product
 from archcalc.forward.plan.choose import choose
 from archcalc.forward.plan.geometry import Geometry
-from archcalc.forward.plan.product import SMALL, blocks_pay, multiply, pack
+from archcalc.forward.plan.product import SMALL, fewest_rows, multiply, pack
 from archcalc.forward.plan.steps import rows_by_weights
 from archcalc.forward.plan.tiles import Curve, bend
 from archcalc.forward.weights import random_weights
@@ -25,13 +25,15 @@ THREE = Geometry((3, 3), (1, 1), (1, 1), ((1, 1), (1, 1)))
     st.integers(1, 400),
     st.integers(1, 700),
     st.sampled_from([1, 16, 24, 50, 64, 96, 160, 250]),
-    st.booleans(),
+    st.sampled_from([None, 1, 12, 100]),
 )
-def test_products_in_blocks_are_products(matrices: int, pixels: int, deep: int, filters: int, blocks: bool) -> None:
+def test_products_in_blocks_are_products(
+    matrices: int, pixels: int, deep: int, filters: int, fewest: int | None
+) -> None:
     """Whatever the blocks, all filters or some of them, into a part of a wider matrix."""
     rng = np.random.default_rng(0)
     read, weights = rng.standard_normal((matrices, pixels, deep)), rng.standard_normal((matrices, deep, filters))
-    packed = pack(weights, blocks)
+    packed = pack(weights, fewest)
     assert packed.filters == filters
     wide = np.full((matrices, pixels, filters + 3), np.nan)
     width = packed.width if packed.rows else 1
@@ -46,11 +48,31 @@ def test_products_in_blocks_are_products(matrices: int, pixels: int, deep: int, 
 def test_blocks_are_small_enough_for_kernels_without_rearranging() -> None:
     """And no block is so narrow that reading weights takes longer than multiplying by them."""
     for deep in (3, 27, 64, 576, 1152, 2304, 4608):
-        packed = pack(np.zeros((1, deep, 256), np.float32), True)
-        if packed.rows is not None:
-            assert packed.rows * packed.width * deep <= SMALL
-            assert packed.width in (32, 64)
-    assert blocks_pay(np.float32) in (True, False)
+        for fewest in (1, 12, 60):
+            packed = pack(np.zeros((1, deep, 256), np.float32), fewest)
+            if packed.rows is not None:
+                assert fewest <= packed.rows
+                assert packed.rows * packed.width * deep <= SMALL
+                assert packed.width in (32, 64)
+            else:
+                assert SMALL // (deep * 32) < fewest
+        assert pack(np.zeros((1, deep, 256), np.float32), None).rows is None
+
+
+@pytest.mark.parametrize(
+    ("deepest", "expected"), [(4096, 11), (1024, 11), (600, 22), (300, 45), (150, 91), (100, None)]
+)
+def test_blocks_are_as_deep_as_was_seen_to_pay(
+    deepest: int, expected: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A block of that depth and 64 filters may have SMALL/(64·depth) pixels; three quarters of it are asked for."""
+    monkeypatch.setattr(product, "_blocks_pay", lambda deep, dtype: deep <= deepest)
+    assert fewest_rows.__wrapped__(np.dtype(np.float32)) == expected
+
+
+def test_whether_blocks_pay_is_measured() -> None:
+    """Whatever the answer is here, it is one of those there are."""
+    assert fewest_rows(np.dtype(np.float32)) in (11, 22, 45, 91, None)
 
 
 @given(st.integers(1, 20), st.integers(1, 300), st.integers(1, 70))

@@ -29,18 +29,18 @@ class Convolution(Struct, frozen=True):
     beyond: Array | None
 
 
-def prepare(algorithm: Algorithm, geometry: Geometry, kernel: Array, dtype: Any, blocks: bool) -> Packed:
-    """A kernel (filters, channels of a group, height, width) as its algorithm reads it, in `blocks` where they pay."""
+def prepare(algorithm: Algorithm, geometry: Geometry, kernel: Array, dtype: Any, fewest: int | None) -> Packed:
+    """A kernel (filters, channels of a group, height, width) as its algorithm reads it; `fewest` as for `pack`."""
     groups, (filters, channels, kh, kw) = geometry.groups, kernel.shape
     if algorithm == "depthwise":
         return Packed(np.ascontiguousarray(kernel[:, 0].transpose(1, 2, 0), dtype))
     if algorithm in FORMS:
-        return pack(transform_weights(kernel.transpose(2, 3, 1, 0), FORMS[algorithm]).astype(dtype), blocks)
+        return pack(transform_weights(kernel.transpose(2, 3, 1, 0), FORMS[algorithm]).astype(dtype), fewest)
     split = kernel.reshape(groups, filters // groups, channels, kh, kw).transpose(0, 3, 4, 2, 1)
     matrices = split.reshape(groups, kh * kw * channels, filters // groups).astype(dtype)
     if algorithm == "direct" and not (geometry.pointwise and groups == 1):
         return Packed(matrices)
-    return pack(matrices, blocks)
+    return pack(matrices, fewest)
 
 
 def bind_convolution(

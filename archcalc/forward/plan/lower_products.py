@@ -52,7 +52,7 @@ def conv(low: Lowering, position: int) -> None:
     added = bias.astype(low.dtype) if left.idle and np.any(bias) else None
     geometry = geometry_of(op, low.network.shapes[producer])
     algorithm = _algorithm(low, position, geometry, kernel.shape)
-    packed = prepare(algorithm, geometry, kernel, low.dtype, low.blocks)
+    packed = prepare(algorithm, geometry, kernel, low.dtype, low.fewest_rows)
     convolution = Convolution(algorithm, geometry, packed, Epilogue(added, limits, curve), beyond)
     target = low.target(chain.last)
     reads = (source,) if residual is None else (source, residual)
@@ -133,7 +133,7 @@ def linear(low: Lowering, position: int) -> None:
 
 def on_rows(low: Lowering, weight: Array, epilogue: Epilogue) -> Convolution:
     """A linear layer on rows of features, `weight` being out × in: a 1×1 convolution."""
-    return Convolution("direct", ONE_TO_ONE, pack(weight.T[None], low.blocks), epilogue, None)
+    return Convolution("direct", ONE_TO_ONE, pack(weight.T[None], low.fewest_rows), epilogue, None)
 
 
 def attention(low: Lowering, position: int) -> None:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from archcalc.forward.plan import steps
 from archcalc.forward.plan.choose import Choice
 from archcalc.forward.plan.fuse import LIMITING, PASSING, Chain, chain_from, consumers_of
-from archcalc.forward.plan.product import blocks_pay
+from archcalc.forward.plan.product import fewest_rows
 from archcalc.forward.plan.steps import Bind, Step, as_map
 from archcalc.forward.plan.tiles import Array, Curve, Limits, matrix
 from archcalc.forward.plan.tune import Tuner
@@ -46,8 +46,8 @@ class Lowering:
         self.batch, self.dtype = options.batch, options.dtype
         self.kept = {*options.keep, len(network.nodes) - 1}
         self.consumers = consumers_of(network)
-        self.blocks = blocks_pay(self.dtype)
-        self.tuner = Tuner(self.dtype, self.blocks) if options.tune else None
+        self.fewest_rows = fewest_rows(self.dtype)
+        self.tuner = Tuner(self.dtype, self.fewest_rows) if options.tune else None
         self.values: dict[int, Value] = {}
         self.storages: list[Storage] = []
         self.steps: list[Step] = []

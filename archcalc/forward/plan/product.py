@@ -2,12 +2,13 @@
 
 Before it multiplies, BLAS rearranges both matrices; for few pixels that takes as long as the multiplications. Where
 OpenBLAS has kernels for small matrices it leaves that out up to a certain size, so weights are stored as blocks of some
-filters, small enough for it, and one numpy call multiplies a tile of pixels with all blocks. Whether that pays is
-measured, not known: see `blocks_pay`.
+filters, small enough for it, and one numpy call multiplies a tile of pixels with all blocks. The deeper the weights
+are, the fewer pixels such a product may have, and the more often each weight is read. From how many pixels on blocks
+pay is measured, not known: see `measured_blocks`.
 """
 
 import time
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,11 @@ SMALL = 1_000_000
 WIDTHS = (64, 32)
 """Filters of a block, best first."""
 
-FEWEST_ROWS = 12
-"""A block product of fewer pixels spends its time on reading weights."""
+DEPTHS = (1024, 512, 256, 128)
+"""Channels of the products on which blocks are tried."""
+
+TRIAL_BYTES = 4 * 2**20
+"""Weights that are multiplied in turn in a trial: more than a second-level cache keeps, as in a network."""
 
 
 class Packed(Struct, frozen=True):
@@ -61,18 +65,17 @@ class Packed(Struct, frozen=True):
         return Packed(self.values[part], self.rows, None if self.rest is None else self.rest.matrices(part))
 
 
-def pack(weights: Array, blocks: bool) -> Packed:
-    """(matrices, channels, filters) in blocks, if they are wanted and small enough for a product of some pixels."""
+def pack(weights: Array, fewest: int | None) -> Packed:
+    """(matrices, channels, filters) in blocks, where a block product may have at least `fewest` pixels; None: never."""
     matrices, deep, filters = weights.shape
-    able = [width for width in WIDTHS if width <= filters and SMALL // (deep * width) >= FEWEST_ROWS] if blocks else []
-    if blocks and not able and filters < WIDTHS[-1] and SMALL // (deep * filters) >= FEWEST_ROWS:
-        able = [filters]
+    widths = (*(width for width in WIDTHS if width <= filters), *([filters] if filters < WIDTHS[-1] else []))
+    able = [width for width in widths if fewest is not None and SMALL // (deep * width) >= fewest]
     if not able:
         return Packed(np.ascontiguousarray(weights[:, None]))
     width = next((width for width in able if filters % width == 0), able[0])
     whole = filters // width * width
     split = weights[..., :whole].reshape(matrices, deep, whole // width, width).transpose(0, 2, 1, 3)
-    rest = pack(weights[..., whole:], blocks) if whole < filters else None
+    rest = pack(weights[..., whole:], fewest) if whole < filters else None
     return Packed(np.ascontiguousarray(split), SMALL // (deep * width), rest)
 
 
@@ -131,20 +134,39 @@ class Product:
         return finish(tile, self.epilogue, filters, self.constants, spare, residual)
 
 
-def blocks_pay(dtype: Any) -> bool:
-    """Whether small products of blocks are faster here than one product, measured in a few milliseconds.
+@cache
+def fewest_rows(dtype: "np.dtype[Any]") -> int | None:
+    """How many pixels block products must have here to be faster than one product; None if they never are.
 
-    They are where OpenBLAS has kernels for small matrices (AVX-512, SVE): nearly twice as fast for 49 pixels. Elsewhere
-    they are a little slower, and another BLAS may have other limits.
+    Measured once, in some 50 ms, by halving DEPTHS. Where OpenBLAS has kernels for small matrices (AVX-512, SVE) blocks
+    pay: on some processors (Zen 4) down to 12 pixels, on others (Sapphire Rapids) only where weights are not deep.
+    Elsewhere they are a little slower, and another BLAS may have other limits.
     """
-    pixels, deep, filters = 49, 512, 256
+    failing, paying = -1, len(DEPTHS)
+    while paying - failing > 1:
+        middle = (paying + failing) // 2
+        if _blocks_pay(DEPTHS[middle], dtype):
+            paying = middle
+        else:
+            failing = middle
+    # Somewhat deeper products than the one tried are as well off.
+    return None if paying == len(DEPTHS) else SMALL // (DEPTHS[paying] * WIDTHS[0]) * 3 // 4
+
+
+def _blocks_pay(deep: int, dtype: "np.dtype[Any]") -> bool:
+    """Whether products of a few pixels with some matrices of weights take at most 0.95 of the time in blocks."""
+    pixels, filters = 98, 256
     read, out = np.ones((1, pixels, deep), dtype), np.empty((1, pixels, filters), dtype)
-    weights = np.ones((1, deep, filters), dtype)
+    count = TRIAL_BYTES // (deep * filters * dtype.itemsize)
+    weights = [np.ones((1, deep, filters), dtype) for _ in range(count)]
+    whole, blocks = (
+        [call for matrix in weights for call in multiply(read, pack(matrix, fewest), range(filters), out)]
+        for fewest in (None, 1)
+    )
     with threadpool_limits(1, user_api="blas"):
-        one, many = (
-            shortest(multiply(read, pack(weights, blocks), range(filters), out), 12) for blocks in (False, True)
-        )
-    return many < 0.9 * one
+        # In turns, so that a machine whose speed drifts is fair to both.
+        pairs = [(shortest(whole, 1), shortest(blocks, 1)) for _ in range(4)]
+    return min(second for _, second in pairs) < 0.95 * min(first for first, _ in pairs)
 
 
 def shortest(calls: list[Call], runs: int) -> float:

@@ -19,8 +19,8 @@ RUNS = 5
 class Tuner:
     """Remembers what it has measured: layers of the same sizes are measured once."""
 
-    def __init__(self, dtype: "np.dtype[Any]", blocks: bool) -> None:
-        self._dtype, self._blocks = dtype, blocks
+    def __init__(self, dtype: "np.dtype[Any]", fewest: int | None) -> None:
+        self._dtype, self._fewest = dtype, fewest
         self.fastest = cache(self._fastest)
 
     def _fastest(
@@ -38,7 +38,7 @@ class Tuner:
         target: tuple[int, ...],
     ) -> float:
         """The shortest of some runs, on one worker and numbers of no meaning."""
-        packed = prepare(name, geometry, np.ones(kernel), self._dtype, self._blocks)
+        packed = prepare(name, geometry, np.ones(kernel), self._dtype, self._fewest)
         convolution = Convolution(name, geometry, packed, Epilogue(), None)
         memory = [np.ones((shape[0], *shape[2:], shape[1]), self._dtype) for shape in (source, target)]
         read, write = (Value(storage, (last_to_channels,)) for storage in (0, 1))

@@ -134,7 +134,7 @@ F4 = Form(
 )
 F2 = Form(2, ((1, 0, 0), (1 / 2, 1 / 2, 1 / 2), (1 / 2, -1 / 2, 1 / 2), (0, 0, 1)), _inputs_2, _outputs_2)
 
-OWN_BYTES = 6 * 2**20
+OWN_BYTES = 3 * 2**20
 """Transformed tiles of one thread: more tiles use the weights more often, fewer stay in the cache."""
 
 LARGE_WEIGHTS = 2 * 2**20
