@@ -109,6 +109,40 @@ def test_heads_that_lie_apart(arguments: dict[str, Any], threads: int) -> None:
     near(plan(*samples), reference(network, weights, samples)[len(nodes) - 1], 1e-10)
 
 
+@pytest.mark.parametrize("activation", ["relu", "relu6"])
+@pytest.mark.parametrize("last", ["conv", "linear", "pool"])
+@pytest.mark.parametrize("kept", [(), ("pooled",), ("joined",)])
+def test_limits_wait_for_longer_rows_and_fewer_numbers(activation: str, last: str, kept: tuple[str, ...]) -> None:
+    """Two convolutions side by side, one with an activation, then a maximum: the convolution behind it puts it on."""
+    op = OPS[activation]()
+    nodes = [
+        Node("x", OPS["input"]((5, 9, 8))),
+        Node("a", Conv(24, 1), (0,)),
+        Node("a_active", op, (1,)),
+        Node("b", Conv(8, 3, padding=1), (0,)),
+        Node("c", Conv(16, 3, padding=1, bias=False), (0,)),
+        Node("c_active", op, (4,)),
+        Node("joined", OPS["concat"](), (2, 3, 5)),
+        Node("pooled", OPS["maxpool"](3, 2, padding=1), (6,)),
+        Node("passed", OPS["dropout"](), (7,)),
+    ]
+    ends = {"conv": [Conv(7, 1)], "linear": [OPS["flatten"](), Linear(3)], "pool": [OPS["avgpool"](2)]}[last]
+    for number, end in enumerate(ends):
+        nodes.append(Node(f"end{number}", end, (len(nodes) - 1,)))
+    network = infer(Graph("side by side", tuple(nodes)))
+    weights, samples = any_weights(network), samples_for(network, 2)
+    weights = {name: -3 * array if name == "b.bias" else 2 * array for name, array in weights.items()}
+    plan = compile_plan(network, weights, 2, 2, keep=kept, dtype="float64")
+    expected = reference(network, weights, samples)
+    near(plan(*samples), expected[len(nodes) - 1], 1e-10)
+    for name in kept:
+        near(plan.output(network.graph.index()[name]), expected[network.graph.index()[name]], 1e-10)
+    waiting = [bound.step for bound in plan.bound if not bound.step.writes.limits.idle]
+    # Left by both convolutions and by the pooling, where one convolution reads it and nothing on the way is kept.
+    names = {network.nodes[step.nodes[0]].name for step in waiting}
+    assert names == ({"a", "c", "pooled"} if last == "conv" and not kept else set())
+
+
 @settings(max_examples=300)
 @given(block_networks(), st.integers(1, 3), st.integers(1, 3), st.sampled_from([None, *ALGORITHMS]), st.data())
 def test_random_networks(

@@ -14,8 +14,8 @@ from archcalc.forward.plan.lower_products import attention, conv, linear, scaled
 from archcalc.forward.plan.lowering import Lowering, Options, channels_of, turned
 from archcalc.forward.plan.pool import window_counts
 from archcalc.forward.plan.steps import Step
-from archcalc.forward.plan.tiles import FREE, Array
-from archcalc.forward.plan.values import IDLE, Affine, Storage, Value, limits_before, side_by_side
+from archcalc.forward.plan.tiles import FREE, Array, Limits
+from archcalc.forward.plan.values import IDLE, Affine, Storage, Value, limits_before, limits_side_by_side, side_by_side
 from archcalc.infer import InferredGraph
 from archcalc.ops.base import axis_of
 
@@ -88,16 +88,18 @@ def _concat(low: Lowering, position: int) -> None:
     if rank != 3 or axis_of(low.op(position).dim, rank):
         low.by_rule(position)
         return
-    root, begin, parts = low.target(position), 0, []
+    root, begin, parts, limits = low.target(position), 0, list[tuple[Affine, int]](), list[tuple[Limits, int]]()
     for producer in low.inputs(position):
         count, value = low.network.shapes[producer][0], low.values[producer]
         place = low.places.get(producer)
         there = place is not None and (place.whole, place.begin) == (position, begin)
-        if not there or value.views != low.target(producer).views or not value.limits.idle:
+        stays = value.limits.idle or low.leaves_limits[position]
+        if not there or not stays or value.views != low.target(producer).views:
             value = low.copied(position, value, root.then(partial(channels_of, slice(begin, begin + count))))
         parts.append((value.affine, count))
+        limits.append((value.limits, count))
         begin += count
-    low.values[position] = root.left(side_by_side(parts))
+    low.values[position] = root.left(side_by_side(parts), limits_side_by_side(limits, low.dtype))
 
 
 def _batchnorm(low: Lowering, position: int) -> None:
@@ -209,14 +211,15 @@ def _pool(low: Lowering, position: int) -> None:
         counts = window_counts(sizes, output, geometry, getattr(op, "count_include_pad", False), low.dtype)
     target = low.target(position)
     bind = partial(steps.pooled, source, target, covering(geometry, sizes, output), counts)
-    low.add_step((position,), "separable", (source,), target.left(source.affine), bind)
+    low.add_step((position,), "separable", (source,), target.left(source.affine, source.limits), bind)
 
 
 def _for_pooling(low: Lowering, position: int) -> Value:
-    """What a pooling reads: an offset may stay, a maximum and a mean do not care for it."""
+    """What a pooling reads: an offset may stay, a maximum and a mean do not care for it, nor a maximum for limits."""
     producer = low.inputs(position)[0]
     source = low.values[producer]
-    stays = low.leaves[position] and source.affine.scale is None and source.limits.idle
+    limits_stay = source.limits.idle or (low.op(position).keyword == "maxpool" and low.leaves_limits[position])
+    stays = low.leaves[position] and source.affine.scale is None and limits_stay
     return source if stays else low.plain(producer)
 
 

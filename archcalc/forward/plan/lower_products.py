@@ -49,15 +49,16 @@ def conv(low: Lowering, position: int) -> None:
         bias = bias + residual.affine.offset
     left = _left(low, chain, bias, own)
     limits, curve = activation(low, chain, left, op.out_channels)
+    now, later = (FREE, limits) if low.limits_wait(chain.last) else (limits, FREE)
     added = bias.astype(low.dtype) if left.idle and np.any(bias) else None
     geometry = geometry_of(op, low.network.shapes[producer])
     algorithm = _algorithm(low, position, geometry, kernel.shape)
     packed = prepare(algorithm, geometry, kernel, low.dtype, low.fewest_rows)
-    convolution = Convolution(algorithm, geometry, packed, Epilogue(added, limits, curve), beyond)
+    convolution = Convolution(algorithm, geometry, packed, Epilogue(added, now, curve), beyond)
     target = low.target(chain.last)
     reads = (source,) if residual is None else (source, residual)
     bind = partial(bind_convolution, convolution, source, residual, target)
-    low.add_step(chain.nodes, algorithm, reads, target.left(left), bind)
+    low.add_step(chain.nodes, algorithm, reads, target.left(left, later), bind)
 
 
 def _algorithm(low: Lowering, position: int, geometry: Geometry, kernel: tuple[int, ...]) -> Algorithm:

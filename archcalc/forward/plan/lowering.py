@@ -53,9 +53,10 @@ class Lowering:
         self.steps: list[Step] = []
         self.places = _places(network)
         self.roots: dict[int, Value] = {}
-        self.leaves = [False] * len(network.nodes)
+        self.leaves, self.leaves_limits = ([False] * len(network.nodes) for _ in range(2))
         for position in reversed(range(len(network.nodes))):
             self.leaves[position] = self._may_leave(position)
+            self.leaves_limits[position] = self._may_leave_limits(position)
 
     def shape(self, position: int) -> tuple[int, ...]:
         """The shape of an output, with its batch."""
@@ -140,6 +141,29 @@ class Lowering:
             place = self.places.get(position)
             return place is not None and place.whole == reader and self.leaves[reader]
         return op.keyword in PASSING and self.leaves[reader]
+
+    def _may_leave_limits(self, position: int) -> bool:
+        """Whether limits may be left to who reads this node: to one convolution, which puts them on as it reads.
+
+        On the way there a maximum, which does not care, makes fewer numbers of them, and a concatenation longer rows.
+        """
+        if position in self.kept or len(self.consumers[position]) != 1 or not self.on_maps(position):
+            return False
+        reader = self.consumers[position][0]
+        op = self.op(reader)
+        if op.keyword == "concat":
+            place = self.places.get(position)
+            return place is not None and place.whole == reader and self.leaves_limits[reader]
+        if op.keyword == "maxpool" or op.keyword in PASSING:
+            return self.leaves_limits[reader]
+        return bool(op.keyword == "conv")
+
+    def limits_wait(self, position: int) -> bool:
+        """Whether limits are better left to others than put on by the step that makes the numbers of a node.
+
+        As long as these are in the cache it costs next to nothing, unless they lie between those of other nodes.
+        """
+        return self.leaves_limits[position] and self.op(self.consumers[position][0]).keyword != "conv"
 
     # Steps.
 

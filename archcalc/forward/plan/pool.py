@@ -7,7 +7,7 @@ import numpy as np
 
 from archcalc.forward.plan.geometry import Geometry
 from archcalc.forward.plan.halo import Halo, Maps, needed_rows, pixels_last, rows_of
-from archcalc.forward.plan.tiles import TILE, Array, Constants, Limits, Scratch, pieces
+from archcalc.forward.plan.tiles import TILE, Array, Constants, Scratch, pieces
 from archcalc.forward.plan.workers import Call, Phase
 
 
@@ -15,7 +15,6 @@ def pool(
     source: Array,
     target: Array,
     geometry: Geometry,
-    limits: Limits,
     counts: Array | None,
     threads: int,
     scratch: Scratch,
@@ -27,7 +26,7 @@ def pool(
     (kh, kw), (sh, sw), (dh, dw) = geometry.kernel, geometry.stride, geometry.dilation
     size = max(1, TILE // (width * channels))
     beyond = np.full(channels, -np.inf if maximum else 0, target.dtype)
-    maps, out = Maps(source, target, None, limits, beyond), pixels_last(target)
+    maps, out = Maps(source, target, beyond=beyond), pixels_last(target)
     constants = Constants()
     phase: list[list[Call]] = []
     for thread, share in enumerate(rows_of(target, threads)):

@@ -208,7 +208,7 @@ def pooled(
 ) -> list[Phase]:
     """Pooling with windows: see `pool`."""
     read, write = as_map(source.seen(memory)), as_map(target.seen(memory))
-    return pool(read, write, geometry, source.limits, counts, threads, scratch)
+    return pool(read, write, geometry, counts, threads, scratch)
 
 
 def over_all(

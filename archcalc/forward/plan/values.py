@@ -63,6 +63,23 @@ def side_by_side(parts: Sequence[tuple[Affine, int]]) -> Affine:
     return Affine(scale, np.concatenate(offsets))
 
 
+def limits_side_by_side(parts: Sequence[tuple[Limits, int]], dtype: Any) -> Limits:
+    """Those of channels side by side, each part with its number of channels."""
+
+    def joined(bounds: list[Array | None], none: float) -> Array | None:
+        if all(bound is None for bound in bounds):
+            return None
+        whole = (
+            np.full(count, none, dtype) if bound is None else bound
+            for bound, (_, count) in zip(bounds, parts, strict=True)
+        )
+        return np.concatenate(list(whole))
+
+    return Limits(
+        joined([limits.low for limits, _ in parts], -np.inf), joined([limits.high for limits, _ in parts], np.inf)
+    )
+
+
 def limits_before(affine: Affine, low: float | None, high: float | None, dtype: Any, channels: int) -> Limits:
     """The limits on numbers that are `low` and `high` on values; where a scale is negative, they change places.
 
