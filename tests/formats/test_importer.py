@@ -47,7 +47,7 @@ PARTS = {"wq": (8, 8), "wk": (8, 8), "wv": (8, 8), "parts": np.array([0, 0, 2, 4
 CASES: dict[str, Case] = {
     "conv": Case("y = Conv<pads=[1,0,2,1],strides=[2,1]>(x, w, b)", {"w": (4, 3, 3, 3), "b": (4,)}, "conv"),
     "conv_same_upper": Case('y = Conv<auto_pad="SAME_UPPER",strides=[2,2]>(x, w)', {"w": (4, 3, 3, 2)}, "conv"),
-    "conv_same_lower": Case('y = Conv<auto_pad="SAME_LOWER",strides=[3,3]>(x, w)', {"w": (4, 3, 4, 4)}, "conv"),
+    "conv_same_lower": Case('y = Conv<auto_pad="SAME_LOWER",strides=[1,3]>(x, w)', {"w": (4, 3, 4, 4)}, "conv"),
     "conv_grouped": Case("y = Conv<group=3,dilations=[2,2]>(x, w)", {"w": (6, 1, 3, 3)}, "conv"),
     "conv_1d": Case("y = Conv<pads=[2,2]>(x, w)", {"w": (4, 3, 5)}, "conv", "float[N,3,9] x"),
     "conv_3d": Case("y = Conv(x, w)", {"w": (4, 3, 2, 3, 1)}, "conv", "float[N,3,4,5,6] x"),
@@ -62,6 +62,9 @@ CASES: dict[str, Case] = {
     ),
     "conv_transpose_same": Case(
         'y = ConvTranspose<strides=[2,2],auto_pad="SAME_UPPER">(x, w)', {"w": (3, 4, 4, 4)}, "conv_transpose"
+    ),
+    "conv_transpose_same_lower": Case(
+        'y = ConvTranspose<strides=[2,2],auto_pad="SAME_LOWER">(x, w)', {"w": (3, 4, 3, 3)}, "conv_transpose"
     ),
     "maxpool": Case("y = MaxPool<kernel_shape=[3,3],strides=[2,2],pads=[1,1,1,1]>(x)", None, "maxpool"),
     "maxpool_ceil": Case("y = MaxPool<kernel_shape=[3,3],strides=[2,2],ceil_mode=1>(x)", None, "maxpool"),
@@ -165,6 +168,7 @@ CASES: dict[str, Case] = {
     ),
     "softmax": Case("y = Softmax<axis=-1>(x)", None, "softmax", TOKENS),
     "softmax_of_opset_11": Case("y = Softmax<axis=1>(x)", None, "flatten softmax reshape", TOKENS, 11),
+    "softmax_of_opset_11_by_default": Case("y = Softmax(x)", None, "flatten softmax reshape", TOKENS, 11),
     "log_softmax": Case("y = LogSoftmax<axis=1>(x)", None, "log_softmax"),
     "gemm": Case("f = Flatten(x) y = Gemm<transB=1>(f, w, b)", {"w": (5, 192), "b": (5,)}, "flatten linear"),
     "gemm_of_rows": Case("f = Flatten(x) y = Gemm(f, w, b)", {"w": (192, 5), "b": (1, 5)}, "flatten linear"),
