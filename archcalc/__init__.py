@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from archcalc.network import Network
     from archcalc.notebook.difference import difference
     from archcalc.notebook.explanation import explain_layer, explain_network
-    from archcalc.notebook.network import load, loads
+    from archcalc.notebook.formula import formula
+    from archcalc.notebook.network import from_torch, load, loads
+    from archcalc.notebook.proof import prove
     from archcalc.notebook.run import run
-    from archcalc.opening import export, formula, from_torch, prove
-    from archcalc.space.sweep import sweep
+    from archcalc.notebook.sweep import sweep
+    from archcalc.opening import export
 
 __version__ = "0.1.0"
 
@@ -54,13 +56,13 @@ _HOMES = {
     "explain_layer": "archcalc.notebook.explanation",
     "explain_network": "archcalc.notebook.explanation",
     "export": "archcalc.opening",
-    "formula": "archcalc.opening",
-    "from_torch": "archcalc.opening",
+    "formula": "archcalc.notebook.formula",
+    "from_torch": "archcalc.notebook.network",
     "load": "archcalc.notebook.network",
     "loads": "archcalc.notebook.network",
-    "prove": "archcalc.opening",
+    "prove": "archcalc.notebook.proof",
     "run": "archcalc.notebook.run",
-    "sweep": "archcalc.space.sweep",
+    "sweep": "archcalc.notebook.sweep",
 }
 
 

@@ -38,5 +38,12 @@ def loads(text: str, input: str | Iterable[int] | None = None, set: Mapping[str,
     return _shown(load_text(text, input, set))
 
 
+def from_torch(module: Any, input_shape: Any, name: str = "") -> ShownNetwork:
+    """A network of PyTorch: `archcalc.opening.from_torch`, which tells the rest."""
+    from archcalc.opening import from_torch as opened
+
+    return _shown(opened(module, input_shape, name))
+
+
 def _shown(network: Network) -> ShownNetwork:
     return ShownNetwork(network.spec, network.graph, network.weights)

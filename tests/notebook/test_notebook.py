@@ -110,6 +110,55 @@ def test_a_run() -> None:
     assert "Std. deviation" in shown(spread).rows[0]
 
 
+def tables(result: Any) -> list[list[list[str]]]:
+    """The rows of each table."""
+    parts = result._repr_html_().split("</div>\n")
+    return [Reader(part + "</div>\n").rows for part in parts if part.strip()]
+
+
+def test_a_proof() -> None:
+    found = archcalc.prove("lenet5", kinds=("shape", "macs"))
+    layers, summary = tables(found)
+    assert len(layers) == 1 + len(found.layers)
+    assert {row[-1] for row in layers[1:]} == {"the same"}
+    at = layers[0].index("MACs")
+    assert [row[at] for row in layers[1:]] == [
+        f"{layer.macs:,}" for layer in archcalc.analyse("lenet5").cost.layers[1:]
+    ]
+    assert len(summary) == 1 + 2
+    assert "LeNet" in Reader(found._repr_html_()).text
+
+
+def test_closed_forms() -> None:
+    pytest.importorskip("sympy")
+    found = archcalc.formula("resnet18", over=["classes"])
+    (rows,) = tables(found)
+    assert found.best.at()["params"] == 11_689_512  # torchvision's resnet18
+    params = next(row for row in rows if row[0] == "Params")
+    assert "classes" in params[1]
+    assert params[2] == "11,689,512"
+
+
+def test_a_sweep_is_looked_at_no_further_than_is_shown() -> None:
+    found = archcalc.sweep("resnet18", {"classes": "10:20:5"}, columns=("classes", "params"))
+    assert [row[0] for row in shown(found).rows[1:]] == ["10", "15", "20"]
+    assert "worked out" not in shown(found).text
+    many = archcalc.sweep("lenet5", {"input": range(32, 1032)}, columns=("input", "params"), chunk=60)
+    worked_out: list[int] = []
+    original = type(many).chunk
+
+    def counted(self: Any, number: int, *rest: Any) -> Any:
+        worked_out.append(number)
+        return original(self, number, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(many), "chunk", counted)
+        reader = shown(many)
+    assert worked_out == [0, 1]
+    assert len(reader.rows) == 1 + 100
+    assert f"{1000 - 120:,} variants are worked out when they are asked for" in reader.text
+
+
 def test_hostile_texts_stay_texts() -> None:
     title = "<script>alert(1)</script> & <b>bold</b>"
     text = f"archcalc: 1\nname: t\ntitle: '{title}'\ninput: [3, 8, 8]\nlayers: [relu]\n"

@@ -1,0 +1,27 @@
+"""A proof as the tables of what was predicted and what was observed."""
+
+from typing import Any
+
+from archcalc import opening
+from archcalc.forward.claims import Proof
+from archcalc.network import Network
+
+
+class ShownProof(Proof, frozen=True):
+    """A Proof that a notebook shows as `prove --per-layer` does; `title` is that of its network."""
+
+    title: str = ""
+
+    def _repr_html_(self) -> str:
+        from archcalc.render.web import fragment
+        from archcalc.views.proof import Proven, tables
+
+        return "".join(map(fragment, tables([Proven(self.network, self.title, self)], per_layer=True)))
+
+
+def prove(network: Network | str, *arguments: Any, **options: Any) -> ShownProof:
+    """Hold the claims about a network, or one by name or path, against what it does: `archcalc.forward.proof.prove`,
+    which tells the options."""
+    tried = opening.load(network) if isinstance(network, str) else network
+    found = opening.prove(tried, *arguments, **options)
+    return ShownProof(**{name: getattr(found, name) for name in found.__struct_fields__}, title=tried.spec.title)
