@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from archcalc.notebook.explanation import explain_layer, explain_network
     from archcalc.notebook.formula import formula
     from archcalc.notebook.network import from_torch, load, loads
+    from archcalc.notebook.picture import plot
     from archcalc.notebook.proof import prove
     from archcalc.notebook.run import run
     from archcalc.notebook.sweep import sweep
@@ -40,6 +41,7 @@ __all__ = [
     "from_torch",
     "load",
     "loads",
+    "plot",
     "prove",
     "run",
     "sweep",
@@ -60,6 +62,7 @@ _HOMES = {
     "from_torch": "archcalc.notebook.network",
     "load": "archcalc.notebook.network",
     "loads": "archcalc.notebook.network",
+    "plot": "archcalc.notebook.picture",
     "prove": "archcalc.notebook.proof",
     "run": "archcalc.notebook.run",
     "sweep": "archcalc.notebook.sweep",

@@ -6,12 +6,10 @@ from typing import Any
 
 import click
 import msgspec
-from msgspec import Struct
 
-from archcalc.analysis.memory import DTYPES, MODELS
-from archcalc.analysis.ordering import best_order, reordered
-from archcalc.analysis.timeline import SCRATCHES, Timeline, inference_timeline
-from archcalc.analysis.training import OPTIMIZERS, TrainingMemory, largest_batch, training_memory
+from archcalc.analysis.memory import MODELS
+from archcalc.analysis.timeline import SCRATCHES
+from archcalc.analysis.training import OPTIMIZERS, largest_batch
 from archcalc.analysis.whole import Analysis
 from archcalc.cli.edited import emit_edited
 from archcalc.cli.options import (
@@ -27,10 +25,11 @@ from archcalc.cli.options import (
 from archcalc.cli.output import chosen_format, emit, emit_all
 from archcalc.cli.quantity import byte_count
 from archcalc.cli.tables import choice_of, wants_layers
-from archcalc.errors import Problem, UsageError, enumerate_words
+from archcalc.errors import Problem, UsageError
 from archcalc.infer import InferredGraph
-from archcalc.space.fitting import fit, smallest_arena
+from archcalc.space.fitting import fit
 from archcalc.space.hardware import read_hardware
+from archcalc.space.steps import Assumed, LaidOut, laid_out, not_about, training_step
 from archcalc.views import memory as views
 from archcalc.views import reports
 from archcalc.views.layers import Choice
@@ -39,27 +38,42 @@ from archcalc.views.table import Table
 ALL_MODELS = (*MODELS, "inplace", "arena", "train")
 
 
-class Step(Struct, frozen=True):
-    """What a training step is assumed to be, and how a forward pass is laid out."""
+class Step(Assumed, frozen=True):
+    """What is assumed, and what is shown of it."""
 
-    optimizer: str | None
-    mixed: bool
-    checkpoint: int | None
-    scratch: str | None
-    reorder: bool
-    timeline: bool
-    fit: str | None
+    timeline: bool = False
+    fit: str | None = None
+
+
+def step_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of `Assumed`."""
+    for option in reversed(
+        (
+            click.option("--optimizer", type=click.Choice(OPTIMIZERS), help="With --model train.  [default: sgd]"),
+            click.option(
+                "--mixed", is_flag=True, help="With --model train: mixed precision, half-precision activations."
+            ),
+            click.option(
+                "--checkpoint",
+                type=click.IntRange(min=1),
+                metavar="N",
+                help="With --model train: keep every N blocks.",
+            ),
+            click.option(
+                "--scratch", type=click.Choice(SCRATCHES), help="With --model arena: of convolutions.  [default: none]"
+            ),
+            click.option("--reorder", is_flag=True, help="The order of layers with the lowest peak that is found."),
+        )
+    ):
+        command = option(command)
+    return command
 
 
 @click.command()
 @network_argument
 @click.option("--per-layer", is_flag=True, help="A row for each layer instead of the totals.")
 @click.option("--timeline", is_flag=True, help="A row for each step: what is alive when.")
-@click.option("--optimizer", type=click.Choice(OPTIMIZERS), help="With --model train.  [default: sgd]")
-@click.option("--mixed", is_flag=True, help="With --model train: mixed precision, half-precision activations.")
-@click.option("--checkpoint", type=click.IntRange(min=1), metavar="N", help="With --model train: keep every N blocks.")
-@click.option("--scratch", type=click.Choice(SCRATCHES), help="With --model arena: of convolutions.  [default: none]")
-@click.option("--reorder", is_flag=True, help="The order of layers with the lowest peak that is found.")
+@step_options
 @click.option("--fit", metavar="SIZE", help="The largest batch that takes no more: 16GiB.")
 @partial(conventions_options, models=ALL_MODELS)
 @rows_options
@@ -110,20 +124,9 @@ def _table(analysis: Analysis, per_layer: bool, rows: Rows, output: Output) -> T
 
 def _check(step: Step, model: str) -> None:
     """Whether every option is about the model. Raises UsageError with all that are not."""
-    problems = []
-    for name, given, models in (
-        ("--optimizer", step.optimizer is not None, ("train",)),
-        ("--mixed", step.mixed, ("train",)),
-        ("--checkpoint", step.checkpoint is not None, ("train",)),
-        ("--scratch", step.scratch is not None, ("arena",)),
-        ("--reorder", step.reorder, ("peak", "inplace", "arena")),
-        ("--timeline", step.timeline, ("peak", "inplace", "arena", "train")),
-        ("--fit", step.fit is not None, ("peak", "inplace", "arena", "train")),
-    ):
-        if given and model not in models:
-            problems.append(
-                Problem(f"{name} is not about the model {model}", None, f"--model {enumerate_words(models)}")
-            )
+    problems = step.misplaced(model)
+    for name, given in (("--timeline", step.timeline), ("--fit", step.fit is not None)):
+        problems += not_about(name, given, model, ("peak", "inplace", "arena", "train"))
     if problems:
         raise UsageError(problems)
 
@@ -133,22 +136,17 @@ def _modelled(
 ) -> tuple[list[Table], Callable[[], dict[str, Any]], int | None]:
     """The tables of a model beyond plain outputs, what JSON shows, and the largest batch if it was asked for."""
     if model == "train":
-        found = training_step(analysis, step)
+        found = training_step(analysis.graph, analysis.batch, analysis.dtype, step)
         largest = None if limit is None else _largest(analysis, step, limit)
         tables = [views.training_table(analysis, found, largest, limit)]
         tables += [views.timeline_table(analysis, "a training step", found.timeline)] if step.timeline else []
         return tables, lambda: views.training_document(analysis, found, largest, limit), largest
-    timeline, notes = laid_out(analysis.graph, analysis.batch, analysis.dtype, model, step)
+    forward = laid_out(analysis.graph, analysis.batch, analysis.dtype, model, step)
+    timeline, notes = forward.timeline, _notes(model, forward)
     largest = None if limit is None else _largest_forward(analysis, model, step, limit)
     tables = [views.inference_table(analysis, model, timeline, notes, largest, limit)]
     tables += [views.timeline_table(analysis, "a forward pass", timeline)] if step.timeline else []
     return tables, lambda: views.inference_document(analysis, model, timeline, largest, limit), largest
-
-
-def training_step(analysis: Analysis, step: Step) -> TrainingMemory:
-    """A step of training as it is assumed to be."""
-    optimizer: Any = step.optimizer or "sgd"
-    return training_memory(analysis.graph, analysis.batch, analysis.dtype, optimizer, step.mixed, step.checkpoint or 0)
 
 
 def _largest(analysis: Analysis, step: Step, limit: int) -> int:
@@ -156,29 +154,14 @@ def _largest(analysis: Analysis, step: Step, limit: int) -> int:
     return largest_batch(analysis.graph, limit, analysis.dtype, optimizer, step.mixed, step.checkpoint or 0)
 
 
-def laid_out(graph: InferredGraph, batch: int, dtype: str, model: str, step: Step) -> tuple[Timeline, list[str]]:
-    """The timeline of a forward pass under a model, and what is said of it."""
+def _notes(model: str, found: LaidOut) -> list[str]:
+    """What is said of a forward pass under a model."""
     notes = [_NOTES[model]]
-    scratch: Any = step.scratch or "none"
-    if model == "arena" and not step.reorder:
-        plain, joined = (inference_timeline(graph, batch, dtype, True, aliased, scratch) for aliased in (False, True))
-        notes += ["concatenations are joined with their inputs"] if joined.arena() < plain.arena() else []
-        return min(plain, joined, key=Timeline.arena), notes
-    if model == "arena":
-        arena = smallest_arena(graph, dtype, scratch, batch)
-        notes += ["concatenations are joined with their inputs"] if arena.joined else []
-        return arena.timeline, [*notes, _said(arena.reordered)]
-    timeline = inference_timeline(graph, batch, dtype, inplace=model == "inplace")
-    if not step.reorder:
-        return timeline, notes
-    other = reordered(graph, best_order(graph, batch, DTYPES[dtype]).order)
-    moved = inference_timeline(other, batch, dtype, inplace=model == "inplace")
-    better = moved.peak() < timeline.peak()
-    return (moved if better else timeline), [*notes, _said(better)]
-
-
-def _said(better: bool) -> str:
-    return "layers run in another order" if better else "no order of the layers was found that needs less"
+    notes += ["concatenations are joined with their inputs"] if found.joined else []
+    if found.reordered is not None:
+        moved = "layers run in another order", "no order of the layers was found that needs less"
+        notes.append(moved[0] if found.reordered else moved[1])
+    return notes
 
 
 _NOTES = {
@@ -190,8 +173,7 @@ _NOTES = {
 
 def _largest_forward(analysis: Analysis, model: str, step: Step, limit: int) -> int:
     """The largest batch whose forward pass fits beside the weights: activations are proportional to the batch."""
-    one, _ = laid_out(analysis.graph, 1, analysis.dtype, model, step)
-    each = one.peak()
+    each = laid_out(analysis.graph, 1, analysis.dtype, model, step).timeline.peak()
     return max(0, (limit - analysis.memory.weight_bytes) // each) if each else 0
 
 

@@ -1,10 +1,12 @@
 """plot, and compare --plot: files of every kind, whole or not at all."""
 
+import json
 import re
 import struct
 import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +21,8 @@ PICTURES = [
     ("timeline", "vgg16"),
     ("timeline", "lenet5", "--model", "train", "--optimizer", "adam"),
     ("timeline", "densenet_40_12", "--model", "arena", "--reorder"),
+    ("timeline", "resnet18", "--model", "train", "--mixed", "--checkpoint", "2"),
+    ("timeline", "lenet5", "--model", "arena", "--scratch", "im2col"),
     ("rf", "vgg16"),
     ("params", "alexnet"),
     ("macs", "resnet50", "--depth", "1", "--dark"),
@@ -188,3 +192,30 @@ def test_missing_packages_are_said_in_a_line(
     assert result.code == 2
     assert result.err == f"{message}, which is not installed; pip install 'archcalc[plot]'\n"
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [("train", ["--mixed"]), ("train", ["--checkpoint", "2"]), ("arena", ["--scratch", "im2col"])],
+)
+def test_a_timeline_is_that_of_memory(model: str, options: list[str], tmp_path: Path) -> None:
+    """Whatever is assumed, the peak on the picture is the one that the command `memory` has."""
+    said = json.loads(succeed("memory", "resnet18", "--model", model, *options, "--format", "json"))
+    path = tmp_path / "x.svg"
+    succeed("plot", "resnet18", "--what", "timeline", "--model", model, *options, "-o", str(path))
+    (peak,) = {found for text in texts(path) if (found := re.search(r"peak ([\d,]+) bytes", text))}
+    assert int(peak[1].replace(",", "")) in numbers(said)
+
+
+def numbers(tree: Any) -> set[int]:
+    """All numbers of a document."""
+    if isinstance(tree, (dict, list)):
+        return set().union(*(numbers(part) for part in (tree.values() if isinstance(tree, dict) else tree)))
+    return {tree} if isinstance(tree, int) else set()
+
+
+@pytest.mark.parametrize("option", [["--mixed"], ["--checkpoint", "2"], ["--scratch", "im2col"]])
+def test_options_of_timelines_are_about_nothing_else(option: list[str], tmp_path: Path) -> None:
+    for what, model in (("rf", "peak"), ("timeline", "inplace")):
+        arguments = ("--what", what, "--model", model, *option, "-o", str(tmp_path / "x.svg"))
+        assert f"{option[0]} is not about" in run("plot", "lenet5", *arguments).err

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,38 @@ def test_a_sweep_is_looked_at_no_further_than_is_shown() -> None:
     assert worked_out == [0, 1]
     assert len(reader.rows) == 1 + 100
     assert f"{1000 - 120:,} variants are worked out when they are asked for" in reader.text
+
+
+def test_pictures(tmp_path: Path) -> None:
+    """An SVG that says what it is of; saved it is what the command writes."""
+    analysis = archcalc.analyse("lenet5", batch=4)
+    for picture, words in (
+        (archcalc.plot(analysis, "timeline", model="train", optimizer="adam"), "train, adam"),
+        (archcalc.plot(analysis, "params"), "61,706"),
+        (archcalc.plot("lenet5", depth=1), "LeNet-5"),
+        (archcalc.plot(archcalc.load("lenet5"), "rf", dark=True), "receptive field"),
+        (archcalc.plot(["resnet18", "vgg16"], "bubble"), "VGG-16"),
+    ):
+        root = ElementTree.fromstring(picture._repr_svg_())  # noqa: S314 - it is ours
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        assert words in " ".join("".join(text.itertext()) for text in root.iter())
+        picture.save(tmp_path / "x.svg")
+        assert (tmp_path / "x.svg").read_text("utf-8") == picture.svg
+
+
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [
+        ("no picture 'drawin'", {"what": "drawin"}),
+        ("no model of a timeline 'arenas'", {"what": "timeline", "model": "arenas"}),
+        ("no optimizer 'adamm'", {"what": "timeline", "model": "train", "optimizer": "adamm"}),
+        ("no scratch 'im2'", {"what": "timeline", "model": "arena", "scratch": "im2"}),
+        ("--depth is not about rf", {"what": "rf", "depth": 2}),
+    ],
+)
+def test_pictures_that_there_are_not(words: str, options: dict[str, Any]) -> None:
+    with pytest.raises(archcalc.UsageError, match=words):
+        archcalc.plot("lenet5", **options)
 
 
 def test_hostile_texts_stay_texts() -> None:

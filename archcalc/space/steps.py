@@ -1,0 +1,78 @@
+"""How a pass or a step of training is assumed to run, and what is alive when."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from archcalc.analysis.memory import DTYPES
+from archcalc.analysis.ordering import best_order, reordered
+from archcalc.analysis.timeline import Timeline, inference_timeline
+from archcalc.analysis.training import TrainingMemory, training_memory
+from archcalc.errors import Problem, enumerate_words
+from archcalc.infer import InferredGraph
+from archcalc.space.fitting import smallest_arena
+
+
+class Assumed(Struct, frozen=True):
+    """What a training step is assumed to be (`optimizer`, `mixed`, `checkpoint`), what convolutions of an arena compute
+    in (`scratch`), and whether the order of layers with the lowest peak is looked for; None is the default."""
+
+    optimizer: str | None = None
+    mixed: bool = False
+    checkpoint: int | None = None
+    scratch: str | None = None
+    reorder: bool = False
+
+    def misplaced(self, model: str) -> list[Problem]:
+        """What is assumed, but not about the model, by the options of the command line."""
+        problems: list[Problem] = []
+        for name, given, models in (
+            ("--optimizer", self.optimizer is not None, ("train",)),
+            ("--mixed", self.mixed, ("train",)),
+            ("--checkpoint", self.checkpoint is not None, ("train",)),
+            ("--scratch", self.scratch is not None, ("arena",)),
+            ("--reorder", self.reorder, ("peak", "inplace", "arena")),
+        ):
+            problems += not_about(name, given, model, models)
+        return problems
+
+
+def not_about(name: str, given: bool, model: str, models: tuple[str, ...]) -> list[Problem]:
+    """The problem with an option that is given where the model is another one; none otherwise."""
+    if not given or model in models:
+        return []
+    return [Problem(f"{name} is not about the model {model}", None, f"--model {enumerate_words(models)}")]
+
+
+class LaidOut(Struct, frozen=True):
+    """The timeline of a forward pass; whether inputs of concatenations are written into their outputs, and layers run
+    in another order (None: not looked for)."""
+
+    timeline: Timeline
+    joined: bool = False
+    reordered: bool | None = None
+
+
+def training_step(network: InferredGraph, batch: int, dtype: str, assumed: Assumed) -> TrainingMemory:
+    """The memory of a step of training: `archcalc.analysis.training.training_memory`."""
+    optimizer: Any = assumed.optimizer or "sgd"
+    return training_memory(network, batch, dtype, optimizer, assumed.mixed, assumed.checkpoint or 0)
+
+
+def laid_out(network: InferredGraph, batch: int, dtype: str, model: str, assumed: Assumed) -> LaidOut:
+    """A forward pass under the model `peak`, `inplace` or `arena`."""
+    scratch: Any = assumed.scratch or "none"
+    if model == "arena" and not assumed.reorder:
+        plain, joined = (inference_timeline(network, batch, dtype, True, aliased, scratch) for aliased in (False, True))
+        shorter = joined.arena() < plain.arena()
+        return LaidOut(min(plain, joined, key=Timeline.arena), shorter)
+    if model == "arena":
+        arena = smallest_arena(network, dtype, scratch, batch)
+        return LaidOut(arena.timeline, arena.joined, arena.reordered)
+    timeline = inference_timeline(network, batch, dtype, inplace=model == "inplace")
+    if not assumed.reorder:
+        return LaidOut(timeline)
+    other = reordered(network, best_order(network, batch, DTYPES[dtype]).order)
+    moved = inference_timeline(other, batch, dtype, inplace=model == "inplace")
+    better = moved.peak() < timeline.peak()
+    return LaidOut(moved if better else timeline, reordered=better)
