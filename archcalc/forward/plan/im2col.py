@@ -17,7 +17,10 @@ PATCHES = 131_072
 """Values of the matrix that windows are copied into, unless that is too few pixels."""
 
 WIDE = 24
-"""Pixels of a row from which on each row of the output may be a product of its own."""
+"""Pixels of a row from which on each row of the output may be a product of its own, where weights are in blocks."""
+
+WIDE_WHOLE = 192
+"""Likewise where they are not: each product rearranges all weights, which costs more than copying each row often."""
 
 
 def im2col(
@@ -29,7 +32,8 @@ def im2col(
     few = FEW_PIXELS if weights.rows else MANY_PIXELS
     if groups == 1 and samples * height * width < few * threads and filters >= 16 * threads:
         return _im2col_by_filters(maps, geometry, weights, epilogue, threads, scratch)
-    tall = groups == 1 and geometry.dilation[0] == 1 and width >= WIDE
+    wide = width >= (WIDE if weights.rows else WIDE_WHOLE)
+    tall = groups == 1 and geometry.dilation[0] == 1 and wide
     size = _tall_rows(geometry, deep, width, filters) if tall else _flat_rows(weights, groups * deep, width)
     size = min(size, -(-samples * height // threads))
     product = Product(weights, epilogue)
