@@ -2,6 +2,7 @@
 
 import tracemalloc
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from ops.cases import Sample, each
 from ops.samples import SAMPLES
 
 from archcalc.forward.kernels import Array
-from archcalc.forward.plan import compile_plan
+from archcalc.forward.plan import compile_plan, im2col, lowering
 from archcalc.forward.plan.choose import Choice
 from archcalc.forward.reference import run_reference
 from archcalc.forward.rules import UNITWISE
@@ -126,8 +127,12 @@ def test_limits_wait_for_longer_rows_and_fewer_numbers(activation: str, last: st
         Node("pooled", OPS["maxpool"](3, 2, padding=1), (6,)),
         Node("passed", OPS["dropout"](), (7,)),
     ]
-    ends = {"conv": [Conv(7, 1)], "linear": [OPS["flatten"](), Linear(3)], "pool": [OPS["avgpool"](2)]}[last]
-    for number, end in enumerate(ends):
+    endings: dict[str, list[Any]] = {
+        "conv": [Conv(7, 1)],
+        "linear": [OPS["flatten"](), Linear(3)],
+        "pool": [OPS["avgpool"](2)],
+    }
+    for number, end in enumerate(endings[last]):
         nodes.append(Node(f"end{number}", end, (len(nodes) - 1,)))
     network = infer(Graph("side by side", tuple(nodes)))
     weights, samples = any_weights(network), samples_for(network, 2)
@@ -167,6 +172,24 @@ def test_convolutions_by_every_algorithm(case: Sample, algorithm: Choice, batch:
     network = one_layer(case)
     weights, samples = any_weights(network), samples_for(network, batch)
     plan = compile_plan(network, weights, batch, threads, algorithm)
+    near(plan(*samples), reference(network, weights, samples)[1], 1e-10)
+
+
+@settings(max_examples=200)
+@given(convolutions(), st.sampled_from([None, 1]), st.booleans(), st.integers(1, 2), st.integers(1, 3))
+def test_convolutions_however_windows_are_copied(
+    case: Sample, fewest: int | None, by_rows: bool, batch: int, threads: int
+) -> None:
+    """One window below the other, or row by row, on weights in blocks and whole: what is fastest differs by machine."""
+    network = one_layer(case)
+    weights, samples = any_weights(network), samples_for(network, batch)
+    wide = 1 if by_rows else 10_000
+    with (
+        mock.patch.object(im2col, "WIDE", wide),
+        mock.patch.object(im2col, "WIDE_WHOLE", wide),
+        mock.patch.object(lowering, "fewest_rows", return_value=fewest),
+    ):
+        plan = compile_plan(network, weights, batch, threads, "im2col")
     near(plan(*samples), reference(network, weights, samples)[1], 1e-10)
 
 
