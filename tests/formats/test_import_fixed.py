@@ -22,6 +22,12 @@ MAP = "float[N,3,8,8] x"
 W, B = (8, 5), (5,)
 NORM_WEIGHTS: dict[str, Any] = {"fixed_g": ONES, "fixed_b": ZEROS, "fixed_mean": (3,), "fixed_var": (3,)}
 BY_COORDINATES = 'y = Einsum<equation="nij,jk->nik">(x, fixed_w)'
+GROUPS = (
+    "s = Constant<value_ints=[0, 3, -1]>() r = Reshape(x, s) n = InstanceNormalization(r, fixed_one, fixed_zero) "
+    "t = Shape(x) m = Reshape(n, t) f = Mul(m, {g}) y = Add(f, {b})"
+)
+PLAIN = {"fixed_one": ONES, "fixed_zero": ZEROS}
+TALL = (3, 1, 1)
 CASES: dict[str, tuple[str, dict[str, Any], str, int, str]] = {
     "a_matrix": ("y = MatMul(x, fixed_w)", {"fixed_w": W}, TOKENS, 0, "constant matmul"),
     "a_matrix_and_a_bias": ("y = Gemm(x, fixed_w, b)", {"fixed_w": W, "b": B}, ROWS, 5, "matmul"),
@@ -77,6 +83,34 @@ CASES: dict[str, tuple[str, dict[str, Any], str, int, str]] = {
         0,
         "groupnorm",
     ),
+    "groupnorm_written_out": (
+        GROUPS.format(g="fixed_g", b="fixed_b"),
+        {**PLAIN, "fixed_g": ONES.reshape(TALL), "fixed_b": ZEROS.reshape(TALL)},
+        MAP,
+        0,
+        "input groupnorm",
+    ),
+    "groupnorm_written_out_and_learned": (
+        GROUPS.format(g="g", b="b"),
+        {**PLAIN, "g": TALL, "b": TALL},
+        MAP,
+        6,
+        "input groupnorm",
+    ),
+    "groupnorm_times_other_numbers": (
+        GROUPS.format(g="fixed_g", b="fixed_b"),
+        {**PLAIN, "fixed_g": TALL, "fixed_b": ZEROS.reshape(TALL)},
+        MAP,
+        0,
+        "groupnorm constant mul",
+    ),
+    "layernorm_without_a_factor_and_a_summand": (
+        "n = LayerNormalization(x, fixed_n) f = Mul(n, fixed_g) y = Add(f, fixed_b)",
+        {"fixed_n": np.ones(8, np.float32), "fixed_g": np.ones(8, np.float32), "fixed_b": np.zeros(8, np.float32)},
+        TOKENS,
+        0,
+        "input layernorm",
+    ),
     "layernorm": (
         "y = LayerNormalization(x, fixed_g)",
         {"fixed_g": np.ones(8, np.float32)},
@@ -99,12 +133,14 @@ def signed(body: str, weights: dict[str, Any], x: str) -> Any:
 
 @pytest.mark.parametrize("name", CASES)
 def test_parameters_are_those_that_are_learned(name: str, tmp_path: Path) -> None:
-    """And what is computed stays what it is."""
+    """And what is computed stays what it is. Words that begin with the input are all layers there are."""
     body, weights, x, params, words = CASES[name]
     proto = signed(body, weights, x)
     network = archcalc.load(written(proto, tmp_path))
     assert archcalc.analyse(network).params.params == params
     assert words in " ".join(node.op.keyword for node in network.graph.nodes)
+    if words.startswith("input "):
+        assert words == " ".join(node.op.keyword for node in network.graph.nodes)
     given = values(name, (2, *network.graph.input_shape))
     assert close(archcalc.run(network, given, timed=False).output, by_onnxruntime(proto, {"x": given})[0])
 

@@ -97,6 +97,8 @@ def scaled(sketch: Sketch, position: int) -> bool:
         draft = sketch.drafts[layer]
         if stored is None or not is_inner(sketch, layer, "layernorm") or not isinstance(draft.op, LayerNorm):
             continue
+        if stored.learned is False:
+            return _without(sketch, position, layer, stored)
         first, op = word == "mul", draft.op
         if first == op.elementwise_affine or (not first and op.bias):
             continue
@@ -109,6 +111,15 @@ def scaled(sketch: Sketch, position: int) -> bool:
         origin = Origin(draft.origin.scope, stored.path.rpartition(".")[0] or draft.origin.owner, draft.origin.label)
         return fused(sketch, position, whole, draft.inputs, {**draft.weights, name: array}, origin)
     return False
+
+
+def _without(sketch: Sketch, position: int, layer: int, stored: Constant) -> bool:
+    """A normalisation without the factors of 1 or the summands of 0 behind it, which nobody learned; others stay."""
+    neutral = 1 if keyword(sketch, position) == "mul" else 0
+    draft = sketch.drafts[layer]
+    if not (stored.array() == neutral).all():
+        return False
+    return fused(sketch, position, draft.op, draft.inputs, dict(draft.weights), draft.origin)
 
 
 def _matches(op: LayerNorm, shape: tuple[int, ...], given: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
@@ -172,6 +183,8 @@ def _with_channels(sketch: Sketch, position: int, word: str) -> bool:
         stored, draft = stored_in(sketch, leaf), sketch.drafts[layer]
         if stored is None or not is_inner(sketch, layer, "groupnorm") or not isinstance(draft.op, GroupNorm):
             continue
+        if stored.learned is False:
+            return _without(sketch, position, layer, stored)
         name = "weight" if word == "mul" else "bias"
         if name in draft.weights or (name == "bias" and "weight" not in draft.weights):
             continue
