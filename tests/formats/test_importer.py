@@ -389,6 +389,29 @@ def test_a_square_matrix_used_as_it_is_and_turned(second: str, shared: bool, tmp
 
 
 @pytest.mark.parametrize(
+    "second", ["strides = [2, 2], pads = [1, 1, 1, 1]", "dilations = [2, 2]", "pads = [1, 0, 2, 1]"]
+)
+def test_a_kernel_that_is_moved_in_two_ways(second: str, tmp_path: Path) -> None:
+    """Its numbers are stored once, and count once."""
+    body = f"a = Conv <pads = [1, 1, 1, 1]> (x, w, b) r = Relu (a) y = Conv <{second}> (r, w, b)"
+    proto = model(body, {"w": (4, 4, 3, 3), "b": (4,)}, "float[N,4,9,9] x")
+    network = archcalc.load(written(proto, tmp_path))
+    assert archcalc.analyse(network).params.params == 4 * 4 * 3 * 3 + 4
+    x = values("x", (2, 4, 9, 9))
+    assert close(archcalc.run(network, x, timed=False).output, by_onnxruntime(proto, {"x": x})[0])
+
+
+def test_a_kernel_that_reads_all_channels_and_groups_of_them(tmp_path: Path) -> None:
+    """The same numbers once more, on twice as many channels in two groups."""
+    body = "a = Conv (x, w) b = Concat <axis = 1> (x, a) y = Conv <group = 2> (b, w)"
+    proto = model(body, {"w": (4, 4, 1, 1)}, "float[N,4,5,5] x")
+    network = archcalc.load(written(proto, tmp_path))
+    assert archcalc.analyse(network).params.params == 16
+    x = values("x", (2, 4, 5, 5))
+    assert close(archcalc.run(network, x, timed=False).output, by_onnxruntime(proto, {"x": x})[0])
+
+
+@pytest.mark.parametrize(
     "node",
     [
         "y = Conv <group = 0> (x, w)",

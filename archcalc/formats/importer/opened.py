@@ -13,7 +13,7 @@ from archcalc.formats.onnx_file import Stored
 from archcalc.graph import Graph, Node
 from archcalc.infer import InferredGraph, infer
 from archcalc.numbers import product
-from archcalc.ops.base import Shape, show_shape
+from archcalc.ops.base import Shape, Shapes, show_shape
 
 MOST_VALUES = 1 << 40
 
@@ -85,7 +85,8 @@ def _finished(name: str, sketch: Sketch, apart: bool) -> Opened:
     owners: dict[tuple[object, ...], list[int]] = {}
     nodes, weights = [], dict[str, Stored]()
     for new, (draft, node_name) in enumerate(zip(drafts, names, strict=True)):
-        shares = _shares(drafts, owners, new, apart)
+        shapes = tuple(sketch.drafts[producer].shape for producer in draft.inputs)
+        shares = _shares(drafts, owners, new, shapes, apart)
         inputs = tuple(place[producer] for producer in draft.inputs)
         nodes.append(Node(node_name, draft.op, inputs, None, {}, shares))
         if shares is None:
@@ -94,17 +95,22 @@ def _finished(name: str, sketch: Sketch, apart: bool) -> Opened:
 
 
 def _shares(
-    drafts: Sequence[Draft], owners: dict[tuple[object, ...], list[int]], position: int, apart: bool
+    drafts: Sequence[Draft], owners: dict[tuple[object, ...], list[int]], position: int, inputs: Shapes, apart: bool
 ) -> int | None:
     """The layer whose weights a layer uses: one of its kind with the same stored matrices, turned the same way.
 
+    It need not do the same with them: a convolution may move its kernel in other steps. `inputs` are what it reads.
     Vectors alone say nothing where equal ones may be stored once: those of fresh networks are all of ones and zeros.
     """
     draft = drafts[position]
     matrices = [constant for constant in draft.weights.values() if len(constant.shape) > 1]
     if not draft.inputs or not (matrices or (apart and draft.weights)):
         return None
-    key = (draft.op, *((name, constant.origins, constant.shape) for name, constant in draft.weights.items()))
+    key = (
+        draft.op.keyword,
+        *draft.op.weights(inputs),
+        *((name, constant.origins, constant.shape) for name, constant in draft.weights.items()),
+    )
     alike = owners.setdefault(key, [])
     for owner in alike:
         held = drafts[owner].weights
