@@ -58,7 +58,9 @@ def prove(
     own = own_weights(network) if isinstance(network, Network) else None
     network = network.graph if isinstance(network, Network) else network
     asked = tuple(kind for kind in KINDS if kind in kinds)
-    weights, watched = random_weights(network, seed) if own is None else own, _WATCHED if "rf" in asked else 1.0
+    # Arrays that a file makes anew each time would be taken for a layer's.
+    weights = random_weights(network, seed) if own is None else dict(own)
+    watched = _WATCHED if "rf" in asked else 1.0
     fields = None
     # Most products are small: threads of their own would gain little, and on a busy machine wait for each other.
     with threadpool_limits(1, user_api="blas"):
