@@ -4,6 +4,7 @@ from typing import Any
 
 from archcalc import opening
 from archcalc.forward.claims import Proof
+from archcalc.infer import InferredGraph
 from archcalc.network import Network
 
 
@@ -19,9 +20,10 @@ class ShownProof(Proof, frozen=True):
         return "".join(map(fragment, tables([Proven(self.network, self.title, self)], per_layer=True)))
 
 
-def prove(network: Network | str, *arguments: Any, **options: Any) -> ShownProof:
+def prove(network: Network | InferredGraph | str, *arguments: Any, **options: Any) -> ShownProof:
     """Hold the claims about a network, or one by name or path, against what it does: `archcalc.forward.proof.prove`,
     which tells the options."""
     tried = opening.load(network) if isinstance(network, str) else network
     found = opening.prove(tried, *arguments, **options)
-    return ShownProof(**{name: getattr(found, name) for name in found.__struct_fields__}, title=tried.spec.title)
+    title = tried.spec.title if isinstance(tried, Network) else found.network
+    return ShownProof(**{name: getattr(found, name) for name in found.__struct_fields__}, title=title)
