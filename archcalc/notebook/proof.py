@@ -9,15 +9,13 @@ from archcalc.network import Network
 
 
 class ShownProof(Proof, frozen=True):
-    """A Proof that a notebook shows as `prove --per-layer` does; `title` is that of its network."""
-
-    title: str = ""
+    """A Proof that a notebook shows as `prove --per-layer` does."""
 
     def _repr_html_(self) -> str:
         from archcalc.render.web import fragment
         from archcalc.views.proof import Proven, tables
 
-        return "".join(map(fragment, tables([Proven(self.network, self.title, self)], per_layer=True)))
+        return "".join(map(fragment, tables([Proven(self.network, self.network, self)], per_layer=True)))
 
 
 def prove(network: Network | InferredGraph | str, *arguments: Any, **options: Any) -> ShownProof:
@@ -25,5 +23,4 @@ def prove(network: Network | InferredGraph | str, *arguments: Any, **options: An
     which tells the options."""
     tried = opening.load(network) if isinstance(network, str) else network
     found = opening.prove(tried, *arguments, **options)
-    title = tried.spec.title if isinstance(tried, Network) else found.network
-    return ShownProof(**{name: getattr(found, name) for name in found.__struct_fields__}, title=title)
+    return ShownProof(**{name: getattr(found, name) for name in found.__struct_fields__})

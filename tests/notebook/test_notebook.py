@@ -127,7 +127,7 @@ def test_a_proof() -> None:
         f"{layer.macs:,}" for layer in archcalc.analyse("lenet5").cost.layers[1:]
     ]
     assert len(summary) == 1 + 2
-    assert "LeNet-5" in Reader(found._repr_html_()).text
+    assert "lenet5" in Reader(found._repr_html_()).text
     assert "lenet5" in Reader(archcalc.prove(archcalc.load("lenet5").graph, ("shape",))._repr_html_()).text
 
 
