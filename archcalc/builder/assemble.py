@@ -236,9 +236,7 @@ class _Expansion:
         self.evaluator.spend(len(items), tree.span)
         found, wrong = [], False
         for item in items:
-            value = self._settled(item, names)
-            several = isinstance(value, list) and isinstance(item, Scalar)
-            for name in map(agreed, value if several else [value]):
+            for name in self._named(item, names):
                 if isinstance(name, (str, int)) and not isinstance(name, bool):
                     found.append(Reference(str(name), scope, item.span))
                     continue
@@ -246,6 +244,13 @@ class _Expansion:
                 if name is not FAILED:
                     self.problems.append(Problem("inputs are names of layers", item.span, f"this is {shown(name)}"))
         return None if wrong else tuple(found)
+
+    def _named(self, item: Tree, names: Names) -> list[Any]:
+        """What stands for names of layers: one, or those that an expression gives."""
+        if isinstance(item, Scalar) and expression_of(item) is None:
+            return [item.value]  # nothing is to be worked out, however often a loop comes by
+        value = self._settled(item, names)
+        return list(map(agreed, value)) if isinstance(value, list) and isinstance(item, Scalar) else [value]
 
     def _flow(self, call: Call, cursor: Cursor, scope: Scope, names: Names) -> Cursor:
         """What flows into a block or into branches: what `inputs` names, else what flowed so far."""
