@@ -1,5 +1,7 @@
 """What turns one network into another as the table of its edits."""
 
+from msgspec.structs import asdict
+
 from archcalc.analysis.difference import Difference
 from archcalc.analysis.difference import difference as find
 from archcalc.analysis.whole import Analysis
@@ -23,4 +25,4 @@ def difference(before: Analysis, after: Analysis) -> ShownDifference:
     Raises UsageError where they are analysed under two conventions.
     """
     found = find(before, after)
-    return ShownDifference(**{name: getattr(found, name) for name in found.__struct_fields__}, sides=(before, after))
+    return ShownDifference(**asdict(found), sides=(before, after))

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from msgspec.structs import asdict
+
 from archcalc import opening
 from archcalc.symbolic.results import Formulas
 
@@ -18,5 +20,4 @@ class ShownFormulas(Formulas, frozen=True):
 
 def formula(network: Any, *arguments: Any, **options: Any) -> ShownFormulas:
     """The closed forms of a network over symbols: `archcalc.opening.formula`, which tells the rest."""
-    found = opening.formula(network, *arguments, **options)
-    return ShownFormulas(**{name: getattr(found, name) for name in found.__struct_fields__})
+    return ShownFormulas(**asdict(opening.formula(network, *arguments, **options)))

@@ -40,18 +40,12 @@ def plot(networks: Pictured | Iterable[Pictured], what: str = "drawing", **optio
     Raises UsageError for options that are not about the picture, and where altair, vl-convert or graphlay is missing;
     ArchcalcError for networks that cannot be found or read.
     """
+    from archcalc import analyse
     from archcalc.render.pictures import svg_of
-    from archcalc.render.plots import Look, plotted
+    from archcalc.render.plots import Look, check, plotted
 
     given = [networks] if isinstance(networks, (Analysis, Network, str)) else list(networks)
-    made = plotted([_analysed(one) for one in given], Look(what=what, **options))
+    look = Look(what=what, **options)
+    check(look, len(given))
+    made = plotted([one if isinstance(one, Analysis) else analyse(one) for one in given], look)
     return Picture(made if isinstance(made, str) else svg_of(made), made)
-
-
-def _analysed(network: Pictured) -> Analysis:
-    from archcalc import opening
-
-    if isinstance(network, Analysis):
-        return network
-    found = opening.load(network) if isinstance(network, str) else network
-    return Analysis(found.spec, found.graph)

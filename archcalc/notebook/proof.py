@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from msgspec.structs import asdict
+
 from archcalc import opening
 from archcalc.forward.claims import Proof
 from archcalc.infer import InferredGraph
@@ -21,6 +23,4 @@ class ShownProof(Proof, frozen=True):
 def prove(network: Network | InferredGraph | str, *arguments: Any, **options: Any) -> ShownProof:
     """Hold the claims about a network, or one by name or path, against what it does: `archcalc.forward.proof.prove`,
     which tells the options."""
-    tried = opening.load(network) if isinstance(network, str) else network
-    found = opening.prove(tried, *arguments, **options)
-    return ShownProof(**{name: getattr(found, name) for name in found.__struct_fields__})
+    return ShownProof(**asdict(opening.prove(network, *arguments, **options)))

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from msgspec.structs import asdict
+
 from archcalc import opening
 from archcalc.analysis.whole import Analysis
 from archcalc.forward.report import is_vector
@@ -27,4 +29,4 @@ def run(network: Network | str, x: Any = None, **options: Any) -> ShownRun:
     """Run a network, or one by name or path, on samples: `archcalc.opening.run`, which tells the options."""
     ran = opening.load(network) if isinstance(network, str) else network
     found = opening.run(ran, x, **options)
-    return ShownRun(**{name: getattr(found, name) for name in found.__struct_fields__}, network=ran)
+    return ShownRun(**asdict(found), network=ran)

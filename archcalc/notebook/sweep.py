@@ -4,6 +4,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec.structs import asdict
+
 from archcalc.space.sweep import Sweep
 from archcalc.space.sweep import sweep as spanned
 
@@ -26,15 +28,11 @@ class ShownSweep(Sweep, frozen=True):
                 break
         rows = joined(parts)
         later = self.count - tally.variants
-        choice = ""
-        if later or len(rows) > MOST_SHOWN:
-            choice = "the first of them" + (
-                f"; {later:,} variants are worked out when they are asked for" if later else ""
-            )
+        waiting = f"; {later:,} variants are worked out when they are asked for" if later else ""
+        choice = f"the first of them{waiting}" if later or len(rows) > MOST_SHOWN else ""
         return fragment(table(swept(self, rows.taken(slice(0, MOST_SHOWN)), tally, choice)))
 
 
 def sweep(network: str | os.PathLike[str], set: Mapping[str, Any], **options: Any) -> ShownSweep:  # noqa: A002
     """The variants of a network that `set` spans: `archcalc.space.sweep.sweep`, which tells the options and errors."""
-    found = spanned(network, set, **options)
-    return ShownSweep(**{name: getattr(found, name) for name in found.__struct_fields__})
+    return ShownSweep(**asdict(spanned(network, set, **options)))

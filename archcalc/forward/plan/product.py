@@ -4,7 +4,7 @@ Before it multiplies, BLAS rearranges both matrices; for few pixels that takes a
 OpenBLAS has kernels for small matrices it leaves that out up to a certain size, so weights are stored as blocks of some
 filters, small enough for it, and one numpy call multiplies a tile of pixels with all blocks. The deeper the weights
 are, the fewer pixels such a product may have, and the more often each weight is read. From how many pixels on blocks
-pay is measured, not known: see `measured_blocks`.
+pay is measured, not known: see `fewest_rows`.
 """
 
 import time
