@@ -29,7 +29,7 @@ from archcalc.errors import Problem, UsageError
 from archcalc.infer import InferredGraph
 from archcalc.space.fitting import fit
 from archcalc.space.hardware import read_hardware
-from archcalc.space.steps import Assumed, LaidOut, laid_out, not_about, training_step
+from archcalc.space.steps import TIMELINES, Assumed, LaidOut, laid_out, not_about, training_step
 from archcalc.views import memory as views
 from archcalc.views import reports
 from archcalc.views.layers import Choice
@@ -125,8 +125,9 @@ def _table(analysis: Analysis, per_layer: bool, rows: Rows, output: Output) -> T
 def _check(step: Step, model: str) -> None:
     """Whether every option is about the model. Raises UsageError with all that are not."""
     problems = step.misplaced(model)
-    for name, given in (("--timeline", step.timeline), ("--fit", step.fit is not None)):
-        problems += not_about(name, given, model, ("peak", "inplace", "arena", "train"))
+    for name, given in (("timeline", step.timeline), ("fit", step.fit is not None)):
+        if given and model not in TIMELINES:
+            problems.append(not_about(name, model, TIMELINES))
     if problems:
         raise UsageError(problems)
 
@@ -159,8 +160,8 @@ def _notes(model: str, found: LaidOut) -> list[str]:
     notes = [_NOTES[model]]
     notes += ["concatenations are joined with their inputs"] if found.joined else []
     if found.reordered is not None:
-        moved = "layers run in another order", "no order of the layers was found that needs less"
-        notes.append(moved[0] if found.reordered else moved[1])
+        better = "layers run in another order"
+        notes.append(better if found.reordered else "no order of the layers was found that needs less")
     return notes
 
 

@@ -8,8 +8,7 @@ import msgspec
 
 from archcalc.cli.memory import step_options
 from archcalc.cli.options import Conventions, analyses_of, analysis_of, conventions_options, networks_argument
-
-MODELS = ("peak", "inplace", "arena", "train")
+from archcalc.space.steps import TIMELINES
 
 
 @click.command("plot")
@@ -31,7 +30,7 @@ MODELS = ("peak", "inplace", "arena", "train")
 @click.option("--metric", type=click.Choice(["top1", "top5"]), help="bubble: which accuracy.  [default: top1]")
 @click.option("--dark", is_flag=True, help="Charts on black; drawings take the reader's colours by themselves.")
 @step_options
-@partial(conventions_options, models=MODELS)
+@partial(conventions_options, models=TIMELINES)
 def plot(networks: tuple[str, ...], path: str, conventions: Conventions, **options: Any) -> None:
     """Pictures: the architecture, memory over time, receptive fields, costs, rooflines, accuracy over operations.
 

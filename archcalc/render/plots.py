@@ -8,9 +8,7 @@ from archcalc.analysis.training import OPTIMIZERS
 from archcalc.analysis.whole import Analysis
 from archcalc.errors import Problem, UsageError, did_you_mean, enumerate_words, printable
 from archcalc.render import charts
-from archcalc.space.steps import Assumed, laid_out, training_step
-
-MODELS = ("peak", "inplace", "arena", "train")
+from archcalc.space.steps import TIMELINES, Assumed, laid_out, training_step
 
 
 class Look(Assumed, frozen=True):
@@ -30,8 +28,7 @@ class Look(Assumed, frozen=True):
 
 
 def plotted(analyses: Sequence[Analysis], look: Look) -> Any:
-    """The picture: the text of an SVG, or a chart of altair's. Raises UsageError for options that are not about it."""
-    check(look, len(analyses))
+    """The picture that a look is right about (see `check`): the text of an SVG, or a chart of altair's."""
     if look.what == "bubble":
         from archcalc.views.charts import bubbles
 
@@ -44,7 +41,7 @@ def check(look: Look, count: int) -> None:
     problems = []
     for what, word, known in (
         ("picture", look.what, WHAT),
-        ("model of a timeline", look.model, MODELS),
+        ("model of a timeline", look.model, TIMELINES),
         ("optimizer", look.optimizer, (None, *OPTIMIZERS)),
         ("scratch", look.scratch, (None, *SCRATCHES)),
         ("accuracy", look.metric, (None, "top1", "top5")),
@@ -61,11 +58,7 @@ def check(look: Look, count: int) -> None:
         ("--depth", look.depth is not None, ("drawing", "params", "macs")),
         ("--no-fold", not look.fold, ("drawing",)),
         ("--metric", look.metric is not None, ("bubble",)),
-        ("--optimizer", look.optimizer is not None, ("timeline",)),
-        ("--mixed", look.mixed, ("timeline",)),
-        ("--checkpoint", look.checkpoint is not None, ("timeline",)),
-        ("--scratch", look.scratch is not None, ("timeline",)),
-        ("--reorder", look.reorder, ("timeline",)),
+        *((f"--{name}", True, ("timeline",)) for name in look.given),
         ("--model", look.model != "peak", ("timeline",)),
     ):
         if given and look.what not in pictures:

@@ -12,6 +12,18 @@ from archcalc.errors import Problem, enumerate_words
 from archcalc.infer import InferredGraph
 from archcalc.space.fitting import smallest_arena
 
+TIMELINES = ("peak", "inplace", "arena", "train")
+"""The models of memory that say what is alive when."""
+
+_ABOUT = {
+    "optimizer": ("train",),
+    "mixed": ("train",),
+    "checkpoint": ("train",),
+    "scratch": ("arena",),
+    "reorder": ("peak", "inplace", "arena"),
+}
+"""What may be assumed, and the models that it is about."""
+
 
 class Assumed(Struct, frozen=True):
     """What a training step is assumed to be (`optimizer`, `mixed`, `checkpoint`), what convolutions of an arena compute
@@ -23,25 +35,19 @@ class Assumed(Struct, frozen=True):
     scratch: str | None = None
     reorder: bool = False
 
+    @property
+    def given(self) -> list[str]:
+        """What is not left to its default."""
+        return [name for name in _ABOUT if getattr(self, name) is not None and getattr(self, name) is not False]
+
     def misplaced(self, model: str) -> list[Problem]:
-        """What is assumed, but not about the model, by the options of the command line."""
-        problems: list[Problem] = []
-        for name, given, models in (
-            ("--optimizer", self.optimizer is not None, ("train",)),
-            ("--mixed", self.mixed, ("train",)),
-            ("--checkpoint", self.checkpoint is not None, ("train",)),
-            ("--scratch", self.scratch is not None, ("arena",)),
-            ("--reorder", self.reorder, ("peak", "inplace", "arena")),
-        ):
-            problems += not_about(name, given, model, models)
-        return problems
+        """What is given, but not about the model, by the options of the command line."""
+        return [not_about(name, model, _ABOUT[name]) for name in self.given if model not in _ABOUT[name]]
 
 
-def not_about(name: str, given: bool, model: str, models: tuple[str, ...]) -> list[Problem]:
-    """The problem with an option that is given where the model is another one; none otherwise."""
-    if not given or model in models:
-        return []
-    return [Problem(f"{name} is not about the model {model}", None, f"--model {enumerate_words(models)}")]
+def not_about(name: str, model: str, models: tuple[str, ...]) -> Problem:
+    """The problem with an option that is about other models."""
+    return Problem(f"--{name} is not about the model {model}", None, f"--model {enumerate_words(models)}")
 
 
 class LaidOut(Struct, frozen=True):
