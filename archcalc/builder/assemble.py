@@ -5,7 +5,7 @@ from typing import Any
 from msgspec import Struct
 
 from archcalc.builder.arguments import arguments_of, decode
-from archcalc.builder.names import Cursor, Member, Reference, Scope
+from archcalc.builder.names import Cursor, Member, Reference, Scope, plain_names
 from archcalc.builder.overrides import Overrides, with_arguments
 from archcalc.builder.program import (
     BlockStep,
@@ -135,6 +135,7 @@ class _Expansion:
         self.drafts: list[Draft] = []
         self.scopes: list[Scope] = []
         self.broken: set[int] = set()
+        self.plain: dict[int, list[tuple[str, Span]] | None] = {}  # by the tree, which the program holds
         self.written = 0
         self.level = 0
 
@@ -234,9 +235,15 @@ class _Expansion:
         """The layers that a name or a list of names means; None, with the problem noted, where one is no name."""
         items = tree.items if isinstance(tree, Sequence) else [tree]
         self.evaluator.spend(len(items), tree.span)
+        if id(tree) not in self.plain:
+            self.plain[id(tree)] = plain_names(items)
+        if (plain := self.plain[id(tree)]) is not None:
+            return tuple([Reference(name, scope, span) for name, span in plain])
         found, wrong = [], False
         for item in items:
-            for name in self._named(item, names):
+            value = self._settled(item, names)
+            several = isinstance(value, list) and isinstance(item, Scalar)
+            for name in map(agreed, value if several else [value]):
                 if isinstance(name, (str, int)) and not isinstance(name, bool):
                     found.append(Reference(str(name), scope, item.span))
                     continue
@@ -244,13 +251,6 @@ class _Expansion:
                 if name is not FAILED:
                     self.problems.append(Problem("inputs are names of layers", item.span, f"this is {shown(name)}"))
         return None if wrong else tuple(found)
-
-    def _named(self, item: Tree, names: Names) -> list[Any]:
-        """What stands for names of layers: one, or those that an expression gives."""
-        if isinstance(item, Scalar) and expression_of(item) is None:
-            return [item.value]  # nothing is to be worked out, however often a loop comes by
-        value = self._settled(item, names)
-        return list(map(agreed, value)) if isinstance(value, list) and isinstance(item, Scalar) else [value]
 
     def _flow(self, call: Call, cursor: Cursor, scope: Scope, names: Names) -> Cursor:
         """What flows into a block or into branches: what `inputs` names, else what flowed so far."""

@@ -1,11 +1,14 @@
 """Names of layers: the scopes that blocks and repeats open, the names nobody wrote, and the layers that names mean."""
 
+from collections.abc import Iterable
 from typing import TypeAlias
 
 from msgspec import Struct
 
 from archcalc.errors import Problem, Span, did_you_mean, printable
+from archcalc.spec.model import expression_of
 from archcalc.spec.schema import MAX_NAME
+from archcalc.spec.tree import Scalar, Tree
 
 INPUT = "input"
 MAX_PATH = 1000
@@ -18,6 +21,21 @@ class Reference(Struct, frozen=True):
     name: str
     scope: "Scope"
     span: Span
+
+
+def plain_names(items: Iterable[Tree]) -> list[tuple[str, Span]] | None:
+    """Names and their places where each item is one as it stands; None where something is to be worked out or wrong.
+
+    What is found once holds for every turn of a loop.
+    """
+    found = []
+    for item in items:
+        if not isinstance(item, Scalar) or not isinstance(item.value, (str, int)) or isinstance(item.value, bool):
+            return None
+        if expression_of(item) is not None:
+            return None
+        found.append((str(item.value), item.span))
+    return found
 
 
 Cursor: TypeAlias = int | Reference
