@@ -12,6 +12,7 @@ from archcalc.ops.base import (
     PerAxis,
     Reads,
     Remainder,
+    Role,
     Saved,
     Shape,
     Shapes,
@@ -59,6 +60,7 @@ class Conv(Op, frozen=True):
     Output size per axis: ⌊(n − span + p_before + p_after)/s⌋ + 1 with span = d·(k − 1) + 1; always rounded down.
     Weights: out_channels × in_channels/groups × kernel. MACs: one for each weight at each output position; a bias adds
     one addition an output. Padding: a number, `same`, `valid`, one number an axis, or [before, after] an axis.
+    With `trainable: false` kernel and bias are buffers that nobody learns, such as those of a blur.
     Source: torch.nn.Conv2d; Dumoulin and Visin, A guide to convolution arithmetic (2016).
     """
 
@@ -71,6 +73,7 @@ class Conv(Op, frozen=True):
     dilation: PerAxis = 1
     groups: Size = 1
     bias: bool = True
+    trainable: bool = True
 
     def check(self, inputs: Shapes) -> Iterator[Complaint]:
         shape, rank = inputs[0], len(inputs[0]) - 1
@@ -96,8 +99,7 @@ class Conv(Op, frozen=True):
 
     def weights(self, inputs: Shapes) -> Weights:
         kernel = spread(self.kernel_size, len(inputs[0]) - 1)
-        weight = Weight("weight", (self.out_channels, inputs[0][0] // self.groups, *kernel))
-        return (weight, Weight("bias", (self.out_channels,))) if self.bias else (weight,)
+        return kernel_and_bias(self, (self.out_channels, inputs[0][0] // self.groups, *kernel))
 
     def work(self, inputs: Shapes, output: Shape) -> Work:
         kernel = spread(self.kernel_size, len(inputs[0]) - 1)
@@ -124,6 +126,7 @@ class ConvTranspose(Op, frozen=True):
 
     Output size per axis: (n − 1)·s − 2·p + span + output_padding. Weights: in_channels × out_channels/groups × kernel.
     MACs: one for each weight at each *input* position; a bias adds one addition an output.
+    With `trainable: false` kernel and bias are buffers, such as those of bilinear interpolation.
     Source: torch.nn.ConvTranspose2d.
     """
 
@@ -137,6 +140,7 @@ class ConvTranspose(Op, frozen=True):
     dilation: PerAxis = 1
     groups: Size = 1
     bias: bool = True
+    trainable: bool = True
 
     def check(self, inputs: Shapes) -> Iterator[Complaint]:
         shape, rank = inputs[0], len(inputs[0]) - 1
@@ -167,8 +171,7 @@ class ConvTranspose(Op, frozen=True):
 
     def weights(self, inputs: Shapes) -> Weights:
         kernel = spread(self.kernel_size, len(inputs[0]) - 1)
-        weight = Weight("weight", (inputs[0][0], self.out_channels // self.groups, *kernel))
-        return (weight, Weight("bias", (self.out_channels,))) if self.bias else (weight,)
+        return kernel_and_bias(self, (inputs[0][0], self.out_channels // self.groups, *kernel))
 
     def work(self, inputs: Shapes, output: Shape) -> Work:
         kernel = spread(self.kernel_size, len(inputs[0]) - 1)
@@ -182,6 +185,13 @@ class ConvTranspose(Op, frozen=True):
 
     def saves(self, inputs: Shapes, output: Shape) -> Saved:
         return SAVES_INPUT
+
+
+def kernel_and_bias(op: Conv | ConvTranspose, shape: Shape) -> Weights:
+    """What a convolution with a kernel of this shape stores."""
+    role: Role = "trainable" if op.trainable else "constant"
+    weight = Weight("weight", shape, role)
+    return (weight, Weight("bias", (op.out_channels,), role)) if op.bias else (weight,)
 
 
 def window_fits(windows: tuple[Window, ...], pads: tuple[tuple[int, int], ...], shape: Shape) -> Iterator[Complaint]:

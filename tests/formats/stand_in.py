@@ -44,6 +44,9 @@ class Tensor:
     def __add__(self, other: "Tensor") -> "Tensor":
         return Tensor(("+", self.made, other.made))
 
+    def detach(self) -> "Tensor":
+        return self
+
     def uniform_(self, low: float, high: float) -> "Tensor":
         return self
 
@@ -66,6 +69,14 @@ class Module:
         if name in self.__dict__.get("_modules", {}) and name not in TABLE["attributes"]:
             return self._modules[name]
         raise AttributeError(name)
+
+    def __delattr__(self, name: str) -> None:
+        del self._own[name]
+
+    def named_parameters(self, recurse: bool) -> Iterator[tuple[str, Tensor]]:
+        """Those of the module itself; none of what is under test has buffers as well."""
+        assert not recurse
+        yield from ((name, Tensor(name, shape)) for name, shape in self._own.items())
 
     def register_buffer(self, name: str, value: Tensor) -> None:
         self._own[name] = value.shape

@@ -129,7 +129,10 @@ SAMPLES: list[Sample] = [
     Sample(ops.Conv(2, 2, padding="valid"), ((3, 4, 5),)),
     Sample(ops.Conv(5, 3, stride=2, padding=((2, 0),)), ((4, 10),)),
     Sample(ops.Conv(2, (1, 2, 3), stride=(1, 2, 1), padding=(0, 1, (2, 0))), ((2, 3, 4, 5),)),
+    Sample(ops.Conv(3, 3, 2, 1, groups=3, bias=False, trainable=False), ((3, 5, 6),)),  # a blur
+    Sample(ops.Conv(3, 2, padding=((0, 1), 0), trainable=False), ((2, 5, 6),)),
     Sample(ops.ConvTranspose(3, 2, stride=2), ((2, 3, 4),)),
+    Sample(ops.ConvTranspose(2, 4, stride=2, padding=1, groups=2, trainable=False), ((2, 3, 4),)),
     Sample(ops.ConvTranspose(4, 3, stride=2, padding=1, output_padding=1, groups=2), ((2, 3, 5),)),
     Sample(ops.ConvTranspose(2, 2, stride=3, bias=False), ((3, 2, 4),)),  # holes that nothing is written to
     Sample(ops.ConvTranspose(1, 3, padding=4, dilation=3, output_padding=2), ((2, 5),)),

@@ -69,13 +69,25 @@ def _padded(call: Call, flow: Flow, pads: Pairs) -> tuple[Flow, Pairs]:
     return _windowed(call, cropped, flow), tuple((max(before, 0), max(after, 0)) for before, after in pads)
 
 
-def _weights(call: Call, rank: int) -> dict[str, Constant]:
+def _weights(call: Call, rank: int) -> tuple[dict[str, Constant], Constant | None]:
+    """Kernel and bias of the layer; and a bias by itself where one of the two is learned and the other is not."""
     weight, bias = call.constant(1), call.constant(2)
     if weight is None or len(weight.shape) != rank:
         raise call.error("has no weights that fit its input")
     if bias is None or _is_nothing(bias):
-        return {"weight": weight}
-    return {"weight": weight, "bias": bias}
+        return {"weight": weight}, None
+    if bias.fixed != weight.fixed:
+        return {"weight": weight}, bias
+    return {"weight": weight, "bias": bias}, None
+
+
+def _biased(call: Call, flow: Flow, bias: Constant | None) -> Flow:
+    """The map with a bias by itself added."""
+    if bias is None:
+        return flow
+    shape = (1, bias.shape[0], *(1,) * (len(flow.shape) - 2))
+    flows, together, batch = call.aligned([flow, bias.moved(shape, lambda array: array.reshape(shape))])
+    return call.emit(OPS["add"](), flows, together, batch)
 
 
 def _is_nothing(bias: Constant) -> bool:
@@ -89,19 +101,20 @@ def conv(call: Call) -> Value:
     if flow.batch is not None and flow.batch.axis == 0 and not flow.batch.alone and len(flow.shape) == 4:
         return _conv_of_many(call, flow)
     flow = _map(call)
-    weights = _weights(call, len(flow.shape))
-    shape = weights["weight"].shape
-    geometry = _Geometry(call, flow.shape, shape[2:])
+    weights, bias = _weights(call, len(flow.shape))
+    weight = weights["weight"]
+    geometry = _Geometry(call, flow.shape, weight.shape[2:])
     flow, pads = _padded(call, flow, geometry.pads)
     arguments = (one_or_all(values) for values in (geometry.kernel, geometry.stride, pads, geometry.dilation))
     kernel, stride, padding, dilation = arguments
-    op = Conv(shape[0], kernel, stride, padding, dilation, call.get("group", 1), "bias" in weights)
-    return _windowed(call, op, flow, weights)
+    groups, biased = call.get("group", 1), "bias" in weights
+    op = Conv(weight.shape[0], kernel, stride, padding, dilation, groups, biased, not weight.fixed)
+    return _biased(call, _windowed(call, op, flow, weights), bias)
 
 
 def _conv_of_many(call: Call, flow: Flow) -> Value:
     """Several maps a sample: one map of one axis more, over which kernels of size 1 run."""
-    weights = _weights(call, 4)
+    weights, bias = _weights(call, 4)
     weight = weights["weight"]
     outputs, inputs, *taps = weight.shape
     geometry = _Geometry(call, flow.shape, taps)
@@ -113,16 +126,18 @@ def _conv_of_many(call: Call, flow: Flow) -> Value:
     front = turned(call, apart, (0, 2, 1, 3, 4))
     kernel, stride, dilation = (one_or_all((1, *v)) for v in (geometry.kernel, geometry.stride, geometry.dilation))
     padding = one_or_all(((0, 0), *geometry.pads))
-    op = Conv(outputs, kernel, stride, padding, dilation, call.get("group", 1), "bias" in weights)
-    back = turned(call, _windowed(call, op, front, weights), (0, 2, 1, 3, 4))
+    groups, biased = call.get("group", 1), "bias" in weights
+    op = Conv(outputs, kernel, stride, padding, dilation, groups, biased, not weight.fixed)
+    back = turned(call, _biased(call, _windowed(call, op, front, weights), bias), (0, 2, 1, 3, 4))
     return call.reshape(back, (count * maps, *back.shape[2:]), Batch(0, 1, maps))
 
 
 def conv_transpose(call: Call) -> Value:
     """With padding alike on both sides."""
     flow = _map(call)
-    weights = _weights(call, len(flow.shape))
-    shape, groups = weights["weight"].shape, call.get("group", 1)
+    weights, bias = _weights(call, len(flow.shape))
+    weight, groups = weights["weight"], call.get("group", 1)
+    shape = weight.shape
     geometry = _Geometry(call, flow.shape, shape[2:])
     rank = len(geometry.kernel)
     extra = list(call.get("output_padding") or (0,) * rank)
@@ -147,9 +162,9 @@ def conv_transpose(call: Call) -> Value:
         raise Unlike("its padding differs from side to side")
     padding = one_or_all([before for before, _ in pads])
     kernel, stride, dilation = (one_or_all(v) for v in (geometry.kernel, geometry.stride, geometry.dilation))
-    channels = shape[1] * groups
-    op = ConvTranspose(channels, kernel, stride, padding, one_or_all(extra), dilation, groups, "bias" in weights)
-    return _windowed(call, op, flow, weights)
+    channels, biased, learned = shape[1] * groups, "bias" in weights, not weight.fixed
+    op = ConvTranspose(channels, kernel, stride, padding, one_or_all(extra), dilation, groups, biased, learned)
+    return _biased(call, _windowed(call, op, flow, weights), bias)
 
 
 def _pool(call: Call, maximum: bool) -> Value:

@@ -27,6 +27,7 @@ def conv(op: Any, place: Place) -> Said:
         ("strides", strides, 1),
         ("dilation_rate", alike(op.dilation), 1),
         ("use_bias", op.bias, True),
+        ("trainable", op.trainable, True),
     ]
     same = op.padding == "same" and not thinned
     padded = not same and any(map(any, pads))
@@ -60,6 +61,7 @@ def conv_transpose(op: Any, place: Place) -> Said:
             ("kernel_size", alike(op.kernel_size)),
             ("strides", alike(op.stride), 1),
             ("use_bias", op.bias, True),
+            ("trainable", op.trainable, True),
         )
     return made(
         "ConvTranspose",
@@ -71,6 +73,7 @@ def conv_transpose(op: Any, place: Place) -> Said:
         ("dilation_rate", spread(op.dilation, rank)),
         ("groups", op.groups, 1),
         ("use_bias", op.bias, True),
+        ("trainable", op.trainable, True),
     )
 
 

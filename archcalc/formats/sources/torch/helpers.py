@@ -1,4 +1,4 @@
-"""Small classes that a source holds where torch has no module of its own, each written only where it is used.
+"""Small classes and functions that a source holds where torch has none of its own, each written only where it is used.
 
 They are texts, formatted as the rest of the source is; what they compute is held against our own kernels.
 """
@@ -93,6 +93,14 @@ class Constant(nn.Module):
         super().__init__()
         self.register_buffer("value", torch.zeros(shape))
 ''',
+    "untrained": '''\
+def untrained(module: nn.Module) -> nn.Module:
+    """The module with buffers in the place of its parameters."""
+    for name, parameter in list(module.named_parameters(recurse=False)):
+        delattr(module, name)
+        module.register_buffer(name, parameter.detach())
+    return module
+''',
     "LayerScale": '''\
 class LayerScale(nn.Module):
     """A learned factor for each channel, which has `behind` axes behind it."""
@@ -145,4 +153,4 @@ class Parameter(nn.Module):
         self.weight = nn.Parameter(torch.empty(shape).uniform_(-0.02, 0.02))
 ''',
 }
-"""Name of a class → its source."""
+"""Name of a class or function → its source."""

@@ -6,7 +6,7 @@ What has other padding is a class of the source that pads first; how much stands
 
 from typing import Any
 
-from archcalc.formats.sources.said import Given, Said, alike, made
+from archcalc.formats.sources.said import CALLED, Call, Given, Said, alike, call, made
 from archcalc.ops.base import Shape, Shapes, Window, both_sides, spread
 from archcalc.ops.conv import sides
 
@@ -30,12 +30,16 @@ def conv(op: Any, inputs: Shapes, output: Shape) -> Said:
         arguments.insert(4, ("padding", alike(tuple(before for before, _ in pads)), 0))
     else:
         arguments.insert(3, ("sides", reversed_sides(pads)))
-        return made(f"PaddedConv{rank}d", *arguments)
-    return made(f"nn.Conv{rank}d", *arguments)
+        return _learned_or_not(op, call(f"PaddedConv{rank}d", *arguments))
+    return _learned_or_not(op, call(f"nn.Conv{rank}d", *arguments))
+
+
+def _learned_or_not(op: Any, layer: Call) -> Said:
+    return Said(CALLED, layer if op.trainable else call("untrained", ("module", layer)))
 
 
 def conv_transpose(op: Any, inputs: Shapes, output: Shape) -> Said:
-    return made(
+    layer = call(
         f"nn.ConvTranspose{len(output) - 1}d",
         ("in_channels", inputs[0][0]),
         ("out_channels", op.out_channels),
@@ -47,6 +51,7 @@ def conv_transpose(op: Any, inputs: Shapes, output: Shape) -> Said:
         ("bias", op.bias, True),
         ("dilation", alike(op.dilation), 1),
     )
+    return _learned_or_not(op, layer)
 
 
 def maxpool(op: Any, inputs: Shapes, output: Shape) -> Said:
