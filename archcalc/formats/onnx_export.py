@@ -12,6 +12,8 @@ from archcalc.extras import need
 from archcalc.files import write_whole
 from archcalc.formats.onnx import RULES
 from archcalc.formats.onnx.layer import Layer
+from archcalc.formats.onnx_file import CONSTANTS, PRODUCER
+from archcalc.forward.weights import stored as stored_weights
 from archcalc.graph import Node
 from archcalc.infer import InferredGraph
 from archcalc.ops.base import Shape, show_shape
@@ -42,8 +44,9 @@ def to_onnx(
     """The network as a model whose nodes give values with the names of its layers.
 
     `weights` are flat (`conv1.weight`) and all of one floating type, which is that of the model; they become its
-    initialisers under the same names, running statistics included, shared ones once. Inputs and output of the model
-    have the batch in front: `(batch, 3, 224, 224)`; with `batch` None it may be of any size. `opset` is 21 or later.
+    initialisers under the same names, running statistics included, shared ones once. Constants, which nobody learns,
+    are named in the model's metadata, under `archcalc.constants` a line each. Inputs and output of the model have the
+    batch in front: `(batch, 3, 224, 224)`; with `batch` None it may be of any size. `opset` is 21 or later.
 
     Raises UsageError where the package `onnx` is missing, where weights are missing or of other shapes, and where they
     are more than the 2 GiB that a model in one file can hold. Source: onnx.ai/onnx/operators.
@@ -147,9 +150,12 @@ def _model(
         value_info=[value for node, value in values[:-1] if not isinstance(node.op, Input)],
     )
     imports = [helper.make_opsetid("", opset)]
-    return helper.make_model(
-        graph, producer_name="archcalc", opset_imports=imports, ir_version=helper.find_min_ir_version_for(imports)
+    proto = helper.make_model(
+        graph, producer_name=PRODUCER, opset_imports=imports, ir_version=helper.find_min_ir_version_for(imports)
     )
+    if fixed := [name for name, _, weight in stored_weights(network) if weight.role == "constant"]:
+        helper.set_model_props(proto, {CONSTANTS: "\n".join(fixed)})
+    return proto
 
 
 def _layers(network: InferredGraph, batch: int, dtype: "np.dtype[Any]") -> Iterator[Layer]:
@@ -174,16 +180,14 @@ def _owner(network: InferredGraph, node: Node) -> str:
 def _stored(network: InferredGraph, weights: Mapping[str, Array]) -> dict[str, Array]:
     """All weights that the network has. Raises UsageError with each that is missing or misshaped."""
     problems, stored = [], {}
-    for position, node in enumerate(network.nodes):
-        for weight in network.weights(position) if node.shares is None else ():
-            name = f"{node.name}.{weight.name}"
-            if name not in weights:
-                problems.append(Problem(f"the weights have no {name}"))
-            elif weights[name].shape != weight.shape:
-                hint = f"the network has {show_shape(weight.shape)}"
-                problems.append(Problem(f"{name} is {show_shape(weights[name].shape)}", None, hint))
-            else:
-                stored[name] = weights[name]
+    for name, _, weight in stored_weights(network):
+        if name not in weights:
+            problems.append(Problem(f"the weights have no {name}"))
+        elif weights[name].shape != weight.shape:
+            hint = f"the network has {show_shape(weight.shape)}"
+            problems.append(Problem(f"{name} is {show_shape(weights[name].shape)}", None, hint))
+        else:
+            stored[name] = weights[name]
     if problems:
         raise UsageError(problems)
     return stored

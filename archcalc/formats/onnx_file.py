@@ -6,6 +6,7 @@ they are mapped from the file when their values are asked for. Source: onnx.prot
 
 import mmap
 import os
+import struct
 from collections.abc import Callable, Iterable, Mapping
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from types import ModuleType
@@ -43,9 +44,28 @@ TYPES: dict[int, tuple[str, int]] = {
 }
 """TensorProto.DataType → its name, and the bytes of a value."""
 
+PRODUCER = "archcalc"
+"""What a model says that we wrote."""
+
+INNER = "#"
+"""In such a model, what stands between the name of a layer and the number of a value within it."""
+
+CONSTANTS = "archcalc.constants"
+"""The entry of a model's metadata in which we write, a line each, the names of initialisers that nobody learns."""
+
+_SINGLE = struct.Struct("<f")
 _MOST_SIZE = 2**40  # values of one array: a terabyte of bytes, which no file holds by mistake
 _RAW, _EXTERNAL = 9, 13
 _PACKED: dict[int, tuple[str, ...]] = {4: ("float32",), 10: ("float64",)}  # as in memory: these can be mapped too
+
+
+def shortest(value: float) -> float:
+    """The number with the fewest digits that is the same in single precision, which files hold: 1e-05."""
+    for digits in range(6, 10):
+        shown = float(f"{value:.{digits}g}")
+        if _SINGLE.pack(shown) == _SINGLE.pack(value):
+            return shown
+    return value
 
 
 class Stored(Struct, frozen=True):

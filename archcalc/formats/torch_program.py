@@ -81,7 +81,7 @@ def _program(model: Any, name: str) -> Program:
     operations = tuple(_operation(node) for node in graph)
     outputs = tuple(value.name for value in graph.outputs)
     stated = {value.name: _shape(value) for node in graph for value in node.outputs if value.shape is not None}
-    return Program(name, inputs, tensors, operations, outputs, model.opset_imports[""], stated, "torch", True)
+    return Program(name, inputs, tensors, operations, outputs, model.opset_imports[""], stated, True)
 
 
 def _is_learned(value: Any) -> bool:

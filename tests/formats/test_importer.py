@@ -377,15 +377,41 @@ def test_a_batch_of_five_in_the_file(name: str, tmp_path: Path) -> None:
     assert [node.op for node in five.graph.nodes] == [node.op for node in open_batch.graph.nodes]
 
 
-@pytest.mark.parametrize(("second", "shared"), [("w", True), ("turned", False)])
-def test_a_square_matrix_used_as_it_is_and_turned(second: str, shared: bool, tmp_path: Path) -> None:
-    """Twice the same are one layer's weights; the same matrix transposed computes something else, and is another's."""
-    turn = "" if shared else "turned = Transpose <perm = [1, 0]> (w)"
-    proto = model(f"{turn} a = MatMul (x, w) b = Relu (a) y = MatMul (b, {second})", {"w": (6, 6)}, "float[N,6] x")
+TIED = {
+    "as_it_is_twice": ("a = MatMul (x, w) b = Relu (a) y = MatMul (b, w)", (6, 6), "linear relu linear"),
+    "square_and_turned": (
+        "t = Transpose <perm = [1, 0]> (w) a = MatMul (x, w) b = Relu (a) y = MatMul (b, t)",
+        (6, 6),
+        "parameter reshape matmul flatten relu permute reshape matmul flatten",
+    ),
+    "turned_by_the_product": (
+        "a = Gemm <transB = 1> (x, w, c) b = Relu (a) y = Gemm (b, w)",
+        (4, 6),
+        "parameter permute reshape matmul flatten parameter add relu reshape matmul flatten",
+    ),
+    "turned_twice": (
+        "t = Transpose (w) u = Transpose (t) a = MatMul (x, w) b = Gemm <transB = 1> (a, t, c)"
+        " r = Relu (b) s = Gemm <transB = 1> (r, w) v = MatMul (s, u) y = MatMul (v, t)",
+        (6, 6),
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TIED)
+def test_a_matrix_that_several_products_use(name: str, tmp_path: Path) -> None:
+    """Its numbers count once, be it turned for one and not for another."""
+    body, shape, words = TIED[name]
+    vector = {"c": shape[:1]} if "c)" in body else {}
+    proto = model(body, {"w": shape, **vector}, "float[N,6] x")
     network = archcalc.load(written(proto, tmp_path))
+    analysis = archcalc.analyse(network)
+    assert analysis.params.params == shape[0] * shape[1] + sum(sizes[0] for sizes in vector.values())
+    assert analysis.cost.macs == shape[0] * shape[1] * (body.count("MatMul") + body.count("Gemm"))
     x = values("x", (2, 6))
     assert close(archcalc.run(network, x, timed=False).output, by_onnxruntime(proto, {"x": x})[0])
-    assert [node.shares is not None for node in network.graph.nodes if node.op.keyword == "linear"] == [False, shared]
+    keywords = " ".join(node.op.keyword for node in network.graph.nodes[1:])
+    assert words is None or keywords == words
 
 
 @pytest.mark.parametrize(

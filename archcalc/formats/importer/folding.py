@@ -13,10 +13,11 @@ import msgspec
 from archcalc.errors import UsageError
 from archcalc.formats.importer.lowering import FLOATS, Call, Unlike, constant_of
 from archcalc.formats.importer.program import Program, Tensor
-from archcalc.formats.importer.values import Constant, Flow, Value, broadcast_shape, computed
+from archcalc.formats.importer.values import Batch, Constant, Flow, Value, broadcast_shape, computed
 from archcalc.formats.onnx_file import Stored
 from archcalc.numbers import product
 from archcalc.ops.base import Shape
+from archcalc.ops.source import Constant as ConstantOp
 
 if TYPE_CHECKING:
     from archcalc.formats.importer.values import Array
@@ -62,6 +63,8 @@ def fold(call: Call) -> Sequence[Value] | None:
     constants = [value for value in given if value is None or isinstance(value, Constant)]
     if len(constants) < len(given):
         return None
+    if call.kind == "Expand" and call.lowering.program.ours and constants[0] and constants[1]:
+        return [_for_each_sample(call, constants[0], constants[1])]
     if call.kind in MOVING and constants and constants[0] is not None and constants[0].dtype in FLOATS:
         moved = _moved(call, constants[0], constants)
         whole = all(product(one.shape) == product(constants[0].shape) for one in moved)
@@ -73,6 +76,15 @@ def fold(call: Call) -> Sequence[Value] | None:
         return _computed(call, constants)
     _freeze(call, _put_off(call, constants))
     return None
+
+
+def _for_each_sample(call: Call, constant: Constant, whole: Constant) -> Flow:
+    """What we write for a layer that gives an array, or one number all over: the same for each sample of a batch."""
+    count, *sample = map(int, whole.array())
+    if constant.shape == tuple(sample):
+        return Flow(call.leaf(constant).draft, (count, *sample), Batch(0))
+    op = ConstantOp(tuple(sample), call.one_number(constant))
+    return call.emit(op, [], (count, *sample), Batch(0))
 
 
 def _freeze(call: Call, outputs: Sequence[Constant]) -> None:

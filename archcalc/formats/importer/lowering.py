@@ -7,6 +7,7 @@ from archcalc.builder.arguments import MISFIT, Argument, arguments_of, expected
 from archcalc.errors import Problem, UsageError, printable
 from archcalc.formats.importer.draft import Draft, Origin
 from archcalc.formats.importer.program import Operation, Program, Tensor
+from archcalc.formats.importer.tied import tied
 from archcalc.formats.importer.values import (
     Batch,
     Constant,
@@ -17,6 +18,7 @@ from archcalc.formats.importer.values import (
     reshaped_batch,
     sample_of,
 )
+from archcalc.formats.onnx_file import shortest
 from archcalc.numbers import product
 from archcalc.ops.base import Op, Shape, show_shape
 from archcalc.ops.reshape import Flatten, Reshape
@@ -39,6 +41,7 @@ class Lowering:
         self.count = count  # samples in a batch
         self.drafts: list[Draft] = []
         self.values: dict[str, Value] = {}
+        self.compared: dict[str, tuple[Flow, float]] = {}  # truths: what is above which number
         self.lists: dict[str, tuple[str, ...]] = {}  # the names of their items
         self.frozen: dict[
             str, Constant
@@ -46,6 +49,7 @@ class Lowering:
         self.leaves: dict[tuple[int, Shape], tuple[int, Constant]] = {}  # by identity, which lasts as long as they do
         self.declared: dict[type[Op], tuple[Argument, ...]] = {}
         self.inputs: list[int] = []
+        self.tied = tied(program)
         for name, tensor in program.tensors.items():
             self.values[name] = constant_of(tensor, name)
         for name, shape in shapes.items():
@@ -139,7 +143,8 @@ class Call:
     def one_number(self, constant: Constant) -> float:
         if product(constant.shape) != 1:
             raise Unlike(f"a number is wanted, {show_shape(constant.shape)} are given")
-        return float(constant.array().reshape(-1)[0])
+        number = float(constant.array().reshape(-1)[0])
+        return shortest(number) if constant.dtype == "float32" else number
 
     def error(self, message: str, hint: str = "") -> UsageError:
         return UsageError(Problem(f"{self.named}: {message}", None, hint))
@@ -222,7 +227,7 @@ class Call:
         if learned:
             return Draft(Parameter(shape), (), shape, {"weight": moved}, origin)
         if product(shape) == 1:
-            return Draft(ConstantOp(shape, float(moved.array().reshape(-1)[0])), (), shape, {}, origin)
+            return Draft(ConstantOp(shape, self.one_number(moved)), (), shape, {}, origin)
         return Draft(ConstantOp(shape), (), shape, {"value": moved}, origin)
 
     def as_samples(self, flow: Flow, sample: Shape) -> int:

@@ -30,14 +30,33 @@ def named(drafts: Sequence[Draft]) -> list[str]:
         owned = bool(draft.weights) and bool(draft.origin.owner)
         whole = path != "" and path not in scopes and (owned or alone[path] == 1)
         word = draft.op.keyword
-        wanted = path if whole else f"{path}.{word}" if path else word
-        name, count = wanted, 1
-        while name in taken or name in scopes:
-            count += 1
-            name = f"{wanted}_{count}" if wanted[-1:].isdigit() else f"{wanted}{count}"
+        name = _free(path if whole else f"{path}.{word}" if path else word, taken | scopes)
         taken.add(name)
         names.append(name)
     return names
+
+
+def as_labelled(drafts: Sequence[Draft]) -> list[str]:
+    """The names that a file of ours gives its layers. Where several stand for one, the last has its name."""
+    wanted = [draft.origin.label for draft in drafts]
+    last = {name: position for position, name in enumerate(wanted)}
+    taken = set(last)
+    names = []
+    for position, (draft, name) in enumerate(zip(drafts, wanted, strict=True)):
+        if last[name] != position:
+            name = _free(f"{name}/{draft.op.keyword}", taken)
+            taken.add(name)
+        names.append(name)
+    return names
+
+
+def _free(wanted: str, taken: set[str]) -> str:
+    """The name, or with the first number that nobody has."""
+    name, count = wanted, 1
+    while name in taken:
+        count += 1
+        name = f"{wanted}_{count}" if wanted[-1:].isdigit() else f"{wanted}{count}"
+    return name
 
 
 def _path(draft: Draft) -> str:
@@ -45,7 +64,9 @@ def _path(draft: Draft) -> str:
     if isinstance(draft.op, Input):
         return "input"
     if isinstance(draft.op, (Parameter, Constant)):
-        return _clean(origin.owner) or _clean(origin.scope)
+        # `table.weight` of a layer `table`, as weights are called; an array with a name of its own is called by that.
+        own = next((f".{name}" for name in draft.weights), "")
+        return _clean(origin.owner.removesuffix(own)) or _clean(origin.scope)
     return _clean(origin.owner if draft.weights and origin.owner else origin.scope or _labelled(origin.label))
 
 

@@ -12,7 +12,8 @@ from msgspec import Struct
 from archcalc.errors import Problem, UsageError, printable
 from archcalc.formats.importer.program import Dim, Operation, Program, Tensor
 from archcalc.formats.importer.scopes import NAME_SCOPES, scope_of, state_name
-from archcalc.formats.onnx_file import Model, Stored
+from archcalc.formats.onnx_file import CONSTANTS, INNER, PRODUCER, Model, Stored, shortest
+from archcalc.spec.schema import is_layer_name
 
 OLDEST, NEWEST_KNOWN = 7, 26
 MOST_OPERATIONS = 100_000
@@ -44,6 +45,9 @@ def to_program(model: Model) -> Program:
     inputs = {value.name: _shape(value) for value in graph.input if value.name not in tensors}
     operations, own = reader.with_own_arrays(tuple(reader.operations(graph.node, (), "", 0)), tensors)
     tensors |= own
+    if reader.ours:
+        operations = tuple(_by_layer(operation) for operation in operations)
+    ours = reader.ours and all(is_layer_name(operation.label) for operation in operations)
     weights = _weights_among(inputs, operations)
     tensors |= {name: _without_values(model.path, name, inputs.pop(name)) for name in weights}
     return Program(
@@ -54,8 +58,14 @@ def to_program(model: Model) -> Program:
         tuple(value.name for value in graph.output),
         opset,
         {value.name: _shape(value) for value in (*graph.value_info, *graph.output)},
-        model.proto.producer_name,
+        ours,
+        ours,
     )
+
+
+def _by_layer(operation: Operation) -> Operation:
+    """An operation that we wrote, with the name of its layer for a label."""
+    return msgspec.structs.replace(operation, label=operation.label.partition(INNER)[0])
 
 
 def _dropped_bias(operation: Operation, tensors: list[Tensor | None], lost: set[str]) -> Tensor | None:
@@ -130,7 +140,10 @@ class _Reader:
         self.count = 0
         metadata = {entry.key: entry.value for entry in model.proto.graph.metadata_props}
         signature = metadata.get("pkg.torch.export.ExportedProgram.graph_signature", "")
-        self.signed = {target: kind == "PARAMETER" for kind, target in _SIGNED.findall(signature)}
+        self.signed: dict[str, bool] = {target: kind == "PARAMETER" for kind, target in _SIGNED.findall(signature)}
+        written = {entry.key: entry.value for entry in model.proto.metadata_props}
+        self.constants = frozenset(written.get(CONSTANTS, "").splitlines())
+        self.ours = model.proto.producer_name == PRODUCER
         self.folded = {
             value.name: entry.value
             for value in model.proto.graph.value_info
@@ -148,7 +161,16 @@ class _Reader:
                 sources = []
             learned = [source for source in sources if self.signed.get(source)]
             return Tensor(stored, learned[0] if len(learned) == 1 else "", bool(learned) if self.signed else None)
-        return Tensor(stored, state_name(name), self.signed.get(name, False) if self.signed else None)
+        return Tensor(stored, state_name(name), self._is_learned(name))
+
+    def _is_learned(self, name: str) -> bool | None:
+        """Whether training changes an initialiser that is stored as it was; None where the file does not say."""
+        if self.ours:
+            return INNER not in name and name not in self.constants
+        if not self.signed:
+            return None
+        # Folding a normalisation into the layer before it, torch's exporter calls the bias that this gives so.
+        return self.signed.get(name, self.signed.get(name.removesuffix("_bias"), False))
 
     def with_own_arrays(
         self, operations: tuple[Operation, ...], tensors: Mapping[str, Tensor]
@@ -219,7 +241,7 @@ class _Reader:
     def _value(self, attribute: Any, depth: int) -> Any:
         kind = attribute.type
         if kind == 1:
-            return attribute.f
+            return shortest(attribute.f)
         if kind == 2:
             return attribute.i
         if kind == 3:
@@ -229,7 +251,7 @@ class _Reader:
         if kind == 5:
             return self._branch(attribute.g, depth)
         if kind == 6:
-            return tuple(attribute.floats)
+            return tuple(shortest(number) for number in attribute.floats)
         if kind == 7:
             return tuple(attribute.ints)
         return tuple(text.decode("utf-8", "replace") for text in attribute.strings)

@@ -6,8 +6,9 @@ from msgspec import Struct
 
 from archcalc.errors import Problem, UsageError, enumerate_words, printable
 from archcalc.formats.importer.draft import Draft, Sketch
-from archcalc.formats.importer.naming import named
+from archcalc.formats.importer.naming import as_labelled, named
 from archcalc.formats.importer.program import Dim, Program
+from archcalc.formats.importer.values import equal
 from archcalc.formats.importer.walk import sketched
 from archcalc.formats.onnx_file import Stored
 from archcalc.graph import Graph, Node
@@ -33,7 +34,7 @@ def opened(program: Program, name: str, shape: Shape | None, recognise: Callable
     shapes, count = whole_shapes(program, shape)
     sketch = sketched(program, shapes, count)
     recognise(sketch)
-    return _finished(name, sketch, program.apart)
+    return _finished(name, sketch, program)
 
 
 def whole_shapes(program: Program, shape: Shape | None) -> tuple[dict[str, Shape], int]:
@@ -72,7 +73,7 @@ def _sized(name: str, dims: tuple[Dim, ...], count: int) -> Shape:
     return tuple(sizes)
 
 
-def _finished(name: str, sketch: Sketch, apart: bool) -> Opened:
+def _finished(name: str, sketch: Sketch, program: Program) -> Opened:
     kept = sketch.kept()
     # The output of the network is its last node.
     final = sketch.outputs[0]
@@ -81,12 +82,12 @@ def _finished(name: str, sketch: Sketch, apart: bool) -> Opened:
         order = kept
     place = {position: new for new, position in enumerate(order)}
     drafts = [sketch.drafts[position] for position in order]
-    names = named(drafts)
+    names = as_labelled(drafts) if program.ours else named(drafts)
     owners: dict[tuple[object, ...], list[int]] = {}
     nodes, weights = [], dict[str, Stored]()
     for new, (draft, node_name) in enumerate(zip(drafts, names, strict=True)):
         shapes = tuple(sketch.drafts[producer].shape for producer in draft.inputs)
-        shares = _shares(drafts, owners, new, shapes, apart)
+        shares = _shares(drafts, owners, new, shapes, program.apart)
         inputs = tuple(place[producer] for producer in draft.inputs)
         nodes.append(Node(node_name, draft.op, inputs, None, {}, shares))
         if shares is None:
@@ -114,20 +115,7 @@ def _shares(
     alike = owners.setdefault(key, [])
     for owner in alike:
         held = drafts[owner].weights
-        if all(_equal(constant.stored, held[name].stored) for name, constant in draft.weights.items()):
+        if all(equal(constant.stored, held[name].stored) for name, constant in draft.weights.items()):
             return owner
     alike.append(position)
     return None
-
-
-def _equal(one: Stored, other: Stored) -> bool:
-    """Whether two arrays that come of the same ones hold the same: a square matrix may be used as it is and turned.
-
-    Where their values are missing, which counting does not mind, they are taken for the same.
-    """
-    import numpy as np
-
-    try:
-        return one == other or np.array_equal(one.array(), other.array())
-    except UsageError:
-        return True

@@ -42,8 +42,9 @@ class Operation(Struct, frozen=True):
 class Program(Struct, frozen=True):
     """A network as a frontend reads it; operations in an order in which each comes after what it reads.
 
-    `stated` are shapes that the file notes for values, `producer` what wrote it. `apart` says that arrays which are
-    equal are stored each by itself: then layers that read one array share it, be it a vector.
+    `stated` are shapes that the file notes for values. `apart` says that arrays which are equal are stored each by
+    itself: then layers that read one array share it, be it a vector. `ours` says that we wrote it: labels are the names
+    of layers.
     """
 
     name: str
@@ -53,5 +54,5 @@ class Program(Struct, frozen=True):
     outputs: tuple[str, ...]
     opset: int
     stated: Mapping[str, tuple[Dim, ...]] = {}
-    producer: str = ""
     apart: bool = False
+    ours: bool = False

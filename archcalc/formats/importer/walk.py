@@ -9,9 +9,13 @@ from archcalc.formats.importer.lowering import Call, Lowering, Unlike, constant_
 from archcalc.formats.importer.program import Operation, Program
 from archcalc.formats.importer.rules import RULES
 from archcalc.formats.importer.sequences import without_lists
-from archcalc.formats.importer.values import Batch, Constant, Flow, Value
+from archcalc.formats.importer.values import Batch, Constant, Flow, Value, broadcast_shape
 from archcalc.ops.base import Shape
 from archcalc.ops.unknown import Unknown
+
+_COMPARING = ("Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal", "And", "Or", "Xor", "Not", "IsNaN", "IsInf")
+_ELEMENTWISE = frozenset((*_COMPARING, "Where", "Mod", "Sign", "Floor", "Ceil", "Round", "Tan", "Atan", "Sinh", "Cosh"))
+"""What gives the shape that numpy's rules give its inputs, be it not ours otherwise."""
 
 
 def sketched(program: Program, shapes: Mapping[str, Shape], count: int) -> Sketch:
@@ -84,6 +88,8 @@ def _unknown(call: Call, reason: str) -> Sequence[Value]:
         shape = tuple(
             size if isinstance(size, int) else call.count if place == 0 else -1 for place, size in enumerate(stated)
         )
+        if not shape and call.kind in _ELEMENTWISE:
+            shape = broadcast_shape([value.shape for value in call.inputs if value is not None]) or ()
         if not shape or min(shape) < 1:
             hint = did_you_mean(call.kind, RULES) if call.kind not in RULES else ""
             raise call.error(f"{reason}, and the file does not say what shape '{name}' has", hint)

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
+from archcalc.formats.onnx_file import INNER
 from archcalc.ops.base import Shape, Shapes
 
 
@@ -23,8 +24,9 @@ class Layer:
     """One layer while a rule writes it.
 
     `inputs` are the names of the values that it reads, `shapes` and `output` their shapes without the batch. Values
-    between its nodes and constants are called `{layer}/{number}`; the last node that a rule writes gives the layer's
-    own value, `{layer}`. `batch` is 0 where it is known only when the model runs: then it is that of the value `entry`.
+    between its nodes and constants are called `{layer}#{number}`, as no layer is; the last node that a rule writes
+    gives the layer's own value, `{layer}`. `batch` is 0 where it is known only when the model runs: then it is that of
+    the value `entry`.
     """
 
     def __init__(
@@ -106,7 +108,7 @@ class Layer:
 
     def _fresh(self) -> str:
         self._made += 1
-        return f"{self.name}/{self._made}"
+        return f"{self.name}{INNER}{self._made}"
 
 
 Rule = Callable[[Any, Layer], object]

@@ -20,13 +20,14 @@ def bias(sketch: Sketch, position: int) -> bool:
             continue
         draft, shape = sketch.drafts[layer], sketch.drafts[leaf].shape
         axis, count = _OWN_AXIS[word] % len(draft.shape), draft.shape[_OWN_AXIS[word]]
-        if getattr(draft.op, "bias", True) or draft.shape != sketch.drafts[position].shape:
+        closed = getattr(draft.op, "bias", True) or not getattr(draft.op, "trainable", True)
+        if closed or draft.shape != sketch.drafts[position].shape:
             continue
         if one_axis(shape) == axis or (count == 1 and shape == (1,) * len(shape)):
             op = msgspec.structs.replace(draft.op, bias=True)
             weights = {**draft.weights, "bias": as_vector(stored)}
             owner = draft.origin.owner or stored.path.rpartition(".")[0]
-            origin = Origin(draft.origin.scope, owner, draft.origin.label)
+            origin = Origin(draft.origin.scope, owner, sketch.drafts[position].origin.label)
             sketch.replace(position, Draft(op, draft.inputs, draft.shape, weights, origin))
             return True
     return False

@@ -4,7 +4,8 @@ from archcalc.formats.importer.draft import Sketch
 from archcalc.formats.importer.lowering import reshape_to
 from archcalc.formats.importer.patterns.matching import fused, inputs, is_inner, keyword
 from archcalc.ops import OPS
-from archcalc.ops.reshape import ChannelShuffle, Permute, Slice
+from archcalc.ops.base import axis_of
+from archcalc.ops.reshape import ChannelShuffle, Permute, Slice, Split
 
 _RESHAPES = ("reshape", "flatten")
 
@@ -72,6 +73,23 @@ def roll(sketch: Sketch, position: int) -> bool:
     return fused(sketch, position, OPS["roll"](shifts=-cut, dims=dim), first.inputs)
 
 
+def parted(sketch: Sketch, position: int) -> bool:
+    """Slices of equal size that are all of an axis together: the parts of a split."""
+    (x,) = inputs(sketch, position)
+    op, size = sketch.drafts[position].op, 0
+    parts = []
+    for reader in sketch.readers[x]:
+        other = sketch.drafts[reader].op
+        if isinstance(other, Slice) and isinstance(op, Slice) and other.dim == op.dim and other.step == 1:
+            parts.append((other.start, reader))
+    axis = axis_of(getattr(op, "dim", 1), len(sketch.drafts[x].shape))
+    whole, size = sketch.drafts[x].shape[axis], sketch.drafts[position].shape[axis]
+    equal = all(sketch.drafts[reader].shape[axis] == size for _, reader in parts)
+    if len(parts) < 2 or not equal or sorted(start for start, _ in parts) != list(range(0, whole, size)):
+        return False
+    return all(fused(sketch, reader, Split(whole // size, start // size, axis + 1), (x,)) for start, reader in parts)
+
+
 def stretched(sketch: Sketch, position: int) -> bool:
     """Joins stretch by themselves what was expanded for them."""
     draft = sketch.drafts[position]
@@ -92,4 +110,4 @@ TIDY = {
     "permute": (permuted_twice,),
     **dict.fromkeys(_JOINS, (stretched,)),
 }
-PATTERNS = {"reshape": (channel_shuffle,), "flatten": (channel_shuffle,), "concat": (roll,)}
+PATTERNS = {"reshape": (channel_shuffle,), "flatten": (channel_shuffle,), "concat": (roll,), "slice": (parted,)}

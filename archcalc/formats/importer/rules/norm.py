@@ -23,11 +23,16 @@ def along_channels(call: Call, op: Op, flow: Flow, weights: dict[str, Constant])
     return turned(call, call.emit(op, [front], front.shape, front.batch, weights), order)
 
 
+def _is_nothing(shift: Constant) -> bool:
+    """Whether what stands for a bias is zeros that nobody learned."""
+    return shift.learned is False and not shift.array().any()
+
+
 def _changes_nothing(scale: Constant, shift: Constant | None) -> bool:
     """Whether what stands for weights is ones and zeros that nobody learned: normalisation without any."""
-    if scale.learned is not False or (shift is not None and shift.learned is not False):
+    if scale.learned is not False or (shift is not None and not _is_nothing(shift)):
         return False
-    return bool((scale.array() == 1).all()) and (shift is None or not shift.array().any())
+    return bool((scale.array() == 1).all())
 
 
 def batchnorm(call: Call) -> Value:
@@ -83,6 +88,8 @@ def layernorm(call: Call) -> Value:
     sizes = flow.shape[axis:]
     if scale is not None and _changes_nothing(scale, shift):
         scale = shift = None
+    if shift is not None and _is_nothing(shift):
+        shift = None
     weights = {}
     for name, constant in (("weight", scale), ("bias", shift)):
         if constant is not None:

@@ -145,6 +145,24 @@ def _softplus(call: Call) -> Op:
     return OPS["softplus"](beta=1.0, threshold=float("inf"))
 
 
+def greater(call: Call) -> Value:
+    """Truths are nothing that flows through layers; what was compared with which number is remembered for `where`."""
+    b = call.value(1)
+    if isinstance(b, Constant) and product(b.shape) == 1:
+        call.lowering.compared[call.operation.outputs[0]] = call.flow(0), call.one_number(b)
+    raise Unlike("it gives truths")
+
+
+def where(call: Call) -> Value:
+    """x where it is above a number, else another number: a threshold."""
+    compared = call.lowering.compared.get(call.operation.inputs[0])
+    x, otherwise = call.value(1), call.value(2)
+    if compared is None or compared[0] != x or not isinstance(otherwise, Constant) or product(otherwise.shape) != 1:
+        raise Unlike("it chooses by what flows")
+    op = OPS["threshold"](threshold=compared[1], value=call.one_number(otherwise))
+    return call.emit(op, [compared[0]], compared[0].shape, compared[0].batch)
+
+
 RULES: dict[str, Rule] = {
     "Identity": same,
     "Dropout": dropout,
@@ -163,6 +181,8 @@ RULES: dict[str, Rule] = {
     "Tanh": plain("tanh"),
     "Gelu": unary(lambda call: GELU(call.get("approximate", "none"))),
     "Softplus": unary(_softplus),
+    "Greater": greater,
+    "Where": where,
     "Softsign": plain("softsign"),
     "Mish": plain("mish"),
     "Swish": plain("silu"),

@@ -3,7 +3,7 @@
 from archcalc.formats.importer.lowering import FLOATS, Call, Rule, Unlike
 from archcalc.formats.importer.rules.movement import turned
 from archcalc.formats.importer.rules.pointwise import with_number
-from archcalc.formats.importer.values import Constant, Flow, Value
+from archcalc.formats.importer.values import Constant, Flow, Value, equal
 from archcalc.numbers import product
 from archcalc.ops import OPS
 from archcalc.ops.linear import Linear, MatMul
@@ -21,6 +21,8 @@ def linear(call: Call, flow: Flow, weight: Constant, bias: Constant | None) -> F
     flow = call.off(flow, len(flow.shape) - 1)
     if flow.shape[-1] != weight.shape[1]:
         raise call.error(f"{flow.shape[-1]} features are multiplied by {weight.shape[1]} × {weight.shape[0]} weights")
+    if weight.origins and weight.origins[0] in call.lowering.tied:
+        return _by_tied(call, flow, weight, bias)
     weights = {"weight": weight} if bias is None else {"weight": weight, "bias": bias}
     shape = (*flow.shape[:-1], weight.shape[0])
     return call.emit(Linear(weight.shape[0], bias is not None), [flow], shape, flow.batch, weights)
@@ -46,10 +48,28 @@ def matmul(call: Call) -> Value:
 
 def by_fixed(call: Call, a: Flow, b: Constant) -> Flow:
     """The product with a matrix that is no parameter, such as a table that places are looked up in."""
+    return _rows_by(call, a, call.leaf(b))
+
+
+def _rows_by(call: Call, a: Flow, b: Flow) -> Flow:
     if len(a.shape) > 2:
-        return multiply(call, a, call.leaf(b))
+        return multiply(call, a, b)
     rows = call.reshape(a, (*a.shape[:-1], 1, a.shape[-1]))
-    return call.reshape(multiply(call, rows, call.leaf(b)), (*a.shape[:-1], b.shape[1]))
+    return call.reshape(multiply(call, rows, b), (*a.shape[:-1], b.shape[-1]))
+
+
+def _by_tied(call: Call, flow: Flow, weight: Constant, bias: Constant | None) -> Flow:
+    """The product with a parameter that others are multiplied by as well, in another order of its axes."""
+    stored = call.lowering.values[weight.origins[0]]
+    assert isinstance(stored, Constant)  # noqa: S101 - what is tied is stored
+    matrix = call.leaf(stored)
+    if weight.shape == stored.shape and equal(weight.stored, stored.stored):
+        matrix = call.emit(Permute((0, 2, 1)), [matrix], matrix.shape[::-1], None)
+    given = _rows_by(call, flow, matrix)
+    if bias is None:
+        return given
+    flows, shape, batch = call.aligned([given, bias])
+    return call.emit(OPS["add"](), flows, shape, batch)
 
 
 def multiply(call: Call, a: Value, b: Value) -> Flow:
