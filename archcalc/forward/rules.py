@@ -118,8 +118,10 @@ def _pad(op: Any, inputs: Sequence[Array], weights: Weights) -> Array:
 
 
 def _upsample(op: Any, inputs: Sequence[Array], weights: Weights) -> Array:
-    kernel = movement.upsample_nearest if op.mode == "nearest" else movement.upsample_linear
-    return kernel(inputs[0], op.output((sample_shape(inputs[0]),))[1:])
+    sizes = op.output((sample_shape(inputs[0]),))[1:]
+    if op.mode == "nearest":
+        return movement.upsample_nearest(inputs[0], sizes)
+    return movement.upsample_linear(inputs[0], sizes, op.align_corners)
 
 
 def _reshaped(op: Any, inputs: Sequence[Array], weights: Weights) -> Array:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
-from archcalc.numbers import product
+from archcalc.numbers import maximum, product
 from archcalc.ops.base import (
     NO_WORK,
     POINTWISE,
@@ -273,9 +273,9 @@ class Pad(_Movement, frozen=True):
 class Upsample(Op, frozen=True):
     """Makes maps larger: by a whole `scale_factor`, or to `size`; by the nearest value or by linear interpolation.
 
-    From n to o units, unit i reads ⌊i·n/o⌋ (nearest), or the two units around (i + ½)·n/o − ½ on each axis (linear,
-    align_corners false). Work of linear interpolation over r axes: 2^r multiplications and 2^r − 1 additions an
-    output.
+    From n to o units, unit i reads ⌊i·n/o⌋ (nearest), or the two units around (i + ½)·n/o − ½ on each axis (linear);
+    with `align_corners` those around i·(n − 1)/(o − 1), so that the first and the last units are those of the map. Work
+    of linear interpolation over r axes: 2^r multiplications and 2^r − 1 additions an output.
     Source: torch.nn.Upsample.
     """
 
@@ -284,6 +284,7 @@ class Upsample(Op, frozen=True):
     scale_factor: PerAxis | None = None
     size: PerAxis | None = None
     mode: Literal["nearest", "linear", "bilinear", "trilinear"] = "nearest"
+    align_corners: bool = False
 
     def check(self, inputs: Shapes) -> Iterator[Complaint]:
         rank = len(inputs[0]) - 1
@@ -297,6 +298,8 @@ class Upsample(Op, frozen=True):
             yield Complaint(
                 f"mode {self.mode} is for {needed} spatial axes, this has {rank}", "mode", "'linear' fits any"
             )
+        if self.align_corners and self.mode == "nearest":
+            yield Complaint("align_corners is for interpolation, this takes the nearest value", "align_corners")
 
     def _ratios(self, shape: Shape) -> tuple[tuple[int, int], ...]:
         """Per spatial axis n and o of the docstring; 1 and the factor where a scale factor is given."""
@@ -323,6 +326,11 @@ class Upsample(Op, frozen=True):
         ratios = enumerate(self._ratios(inputs[0]), start=1)
         if self.mode == "nearest":
             return ((Window(0), *(Window(axis, o, n, o - 1, 1, o) for axis, (n, o) in ratios)),)
+        if self.align_corners:
+            # One unit lies on the first; of o, 1/(o − 1) apart, each reads what lies less than one unit from it.
+            sizes = zip(inputs[0][1:], (maximum(o - 1, 1) for o in output[1:]), strict=True)
+            steps = enumerate(sizes, start=1)
+            return ((Window(0), *(Window(a, 2 * m - 1, n - 1, m - 1, 1, m) for a, (n, m) in steps)),)
         # On a grid 2·o apart the two neighbours of (2·i·n + n − o)/(2·o) lie within 2·o − 1 on either side of it.
         return ((Window(0), *(Window(a, 4 * o - 1, 2 * n, 3 * o - n - 1, 1, 2 * o) for a, (n, o) in ratios)),)
 

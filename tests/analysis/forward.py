@@ -149,13 +149,14 @@ def upsample(op: Any, x: Array, edge: float, rng: np.random.Generator) -> Array:
         if op.mode == "nearest":
             x = x.take([i * n // out for i in range(out)], axis)
             continue
-        # Between the units around (i + ½)·n/out − ½; the map goes on as `edge`, one unit on either side.
+        # Between the units around (i + ½)·n/out − ½, or i·(n − 1)/(out − 1); the map goes on as `edge` on either side.
         wide = np.pad(x, [(1, 1) if a == axis else (0, 0) for a in range(x.ndim)], constant_values=edge)
         parts = []
         for i in range(out):
-            low, rest = divmod((2 * i + 1) * n - out, 2 * out)
+            whole = max(out - 1, 1) if op.align_corners else 2 * out
+            low, rest = divmod(i * (n - 1) if op.align_corners else (2 * i + 1) * n - out, whole)
             part = wide.take(low + 1, axis)
-            parts.append(part if not rest else part * (1 - rest / (2 * out)) + wide.take(low + 2, axis) * rest)
+            parts.append(part if not rest else part * (1 - rest / whole) + wide.take(low + 2, axis) * rest)
         x = np.stack(parts, axis)
     return x
 

@@ -44,6 +44,11 @@ class _Drafts:
     def per_axis(self, low: int, high: int) -> tuple[int, ...]:
         return tuple(self.number(low, high) for _ in range(self.rank))
 
+    def interpolation(self) -> dict[str, Any]:
+        """The nearest value, or linear either way."""
+        mode = self.draw(st.sampled_from(["nearest", "linear"]))
+        return {"mode": mode, "align_corners": mode == "linear" and self.draw(st.booleans())}
+
     def any_node(self) -> int:
         """A layer, the last ones more often than the first: deep networks show more than wide ones."""
         return len(self.nodes) - 1 - min(self.number(0, len(self.nodes) - 1), self.number(0, len(self.nodes) - 1))
@@ -74,11 +79,9 @@ class _Drafts:
             given |= {"padding": self.per_axis(0, 1), "output_padding": self.per_axis(0, 1)}
             self.add(op(out_channels=2, **given), self.any_node())
         elif kind == "upsample scale":
-            mode = self.draw(st.sampled_from(["nearest", "linear"]))
-            self.add(op(scale_factor=self.per_axis(1, 3), mode=mode), self.any_node())
+            self.add(op(scale_factor=self.per_axis(1, 3), **self.interpolation()), self.any_node())
         elif kind == "upsample size":
-            mode = self.draw(st.sampled_from(["nearest", "linear"]))
-            self.add(op(size=self.per_axis(2, 14), mode=mode), self.any_node())
+            self.add(op(size=self.per_axis(2, 14), **self.interpolation()), self.any_node())
         elif kind == "adaptive_avgpool":
             self.add(op(output_size=self.per_axis(2, 9)), self.any_node())
         elif kind == "pad":

@@ -292,6 +292,11 @@ CASES: dict[str, Case] = {
         {"s": np.array([1, 1, 3, 2], np.float32)},
         "upsample",
     ),
+    "bilinear_with_aligned_corners": Case(
+        'y = Resize<coordinate_transformation_mode="align_corners",mode="linear">(x, , s)',
+        {"s": np.array([1, 1, 3, 2], np.float32)},
+        "upsample",
+    ),
     "upsample_of_opset_9": Case(
         'y = Upsample<mode="nearest">(x, s)', {"s": np.array([1, 1, 2, 2], np.float32)}, "upsample", opset=9
     ),

@@ -77,9 +77,9 @@ def upsamplings(draw: Draw) -> Sample:
     axes = draw(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 12), st.integers(1, 5)), min_size=1, max_size=2))
     sizes, targets, factors = zip(*axes, strict=True)
     mode = draw(st.sampled_from(["nearest", {1: "linear", 2: "bilinear"}[len(axes)]]))
-    by_size = draw(st.booleans())
-    op = ops.Upsample(size=targets, mode=mode) if by_size else ops.Upsample(scale_factor=factors, mode=mode)
-    return Sample(op, ((1, *sizes),))
+    given = {"size": targets} if draw(st.booleans()) else {"scale_factor": factors}
+    corners = mode != "nearest" and draw(st.booleans())
+    return Sample(ops.Upsample(**given, mode=mode, align_corners=corners), ((1, *sizes),))
 
 
 @st.composite

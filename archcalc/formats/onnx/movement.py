@@ -120,7 +120,8 @@ def upsample(op: Any, layer: Layer) -> None:
         _nearest(layer)
     else:
         sizes = layer.with_batch(*layer.output)
-        layer.node("Resize", layer.inputs[0], "", "", sizes, mode="linear")
+        where = "align_corners" if op.align_corners else "half_pixel"
+        layer.node("Resize", layer.inputs[0], "", "", sizes, mode="linear", coordinate_transformation_mode=where)
 
 
 def _nearest(layer: Layer) -> None:

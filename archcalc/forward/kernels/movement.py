@@ -156,13 +156,15 @@ def upsample_nearest(x: Array, sizes: Sequence[int]) -> Array:
     return x
 
 
-def upsample_linear(x: Array, sizes: Sequence[int]) -> Array:
+def upsample_linear(x: Array, sizes: Sequence[int], align_corners: bool = False) -> Array:
     """From n to o units on each spatial axis; unit i lies between the two units around (i + ½)·n/o − ½.
 
-    Ahead of the first unit's centre it is the first unit, behind the last one's the last (align_corners false). A unit
-    that lies on another reads no neighbour of it: not even 0 times, which is NaN if the neighbour is.
+    Ahead of the first unit's centre it is the first unit, behind the last one's the last. With `align_corners` it lies
+    at i·(n − 1)/(o − 1). A unit that lies on another reads no neighbour of it: not even 0 times, which is NaN if the
+    neighbour is.
     """
     for axis, o in enumerate(sizes, start=2):
-        n = x.shape[axis]
-        x = resample(x, axis, *between(((2 * np.arange(o) + 1) * n - o) / (2 * o), n, triangle, 1))
+        n, units = x.shape[axis], np.arange(o)
+        points = units * (n - 1) / max(o - 1, 1) if align_corners else ((2 * units + 1) * n - o) / (2 * o)
+        x = resample(x, axis, *between(points, n, triangle, 1))
     return x

@@ -127,11 +127,17 @@ def cropped(x: Grid, sides: list[tuple[int, int]]) -> Grid:
     return x[tuple(slice(max(0, -b), n - max(0, -a)) for n, (b, a) in zip(x.shape, sides, strict=True))]
 
 
-def taps(n: int, o: int, mode: str) -> list[list[tuple[int, Fraction]]]:
-    """Per output unit of an axis the units it is made from, and their shares; the centre of unit i lies at i + ½."""
+def taps(n: int, o: int, mode: str, corners: bool) -> list[list[tuple[int, Fraction]]]:
+    """Per output unit of an axis the units it is made from, and their shares; the centre of unit i lies at i + ½.
+
+    With aligned `corners` the centres of the first units lie on one another, and so do those of the last.
+    """
     if mode == "nearest":
         return [[(math.floor(Fraction(i * n, o)), Fraction(1))] for i in range(o)]
-    centres = [max(Fraction(0), Fraction(2 * i + 1, 2) * Fraction(n, o) - Fraction(1, 2)) for i in range(o)]
+    if corners:
+        centres = [Fraction(i * (n - 1), o - 1) if o > 1 else Fraction(0) for i in range(o)]
+    else:
+        centres = [max(Fraction(0), Fraction(2 * i + 1, 2) * Fraction(n, o) - Fraction(1, 2)) for i in range(o)]
     below = [(math.floor(centre), centre % 1) for centre in centres]
     return [[(low, 1 - share), (min(low + 1, n - 1), share)] for low, share in below]
 
@@ -140,7 +146,7 @@ def upsample(bench: Bench) -> Grid:
     op, x = bench.op, bench.inputs[0]
     given = on_axes(op.scale_factor if op.size is None else op.size, x.ndim - 1)
     sizes = given if op.size is not None else tuple(n * by for n, by in zip(x.shape[1:], given, strict=True))
-    axes = [taps(n, o, op.mode) for n, o in zip(x.shape[1:], sizes, strict=True)]
+    axes = [taps(n, o, op.mode, op.align_corners) for n, o in zip(x.shape[1:], sizes, strict=True)]
 
     def unit(place: tuple[int, ...]) -> Number:
         corners = list(itertools.product(*(axis[u] for axis, u in zip(axes, place[1:], strict=True))))

@@ -224,15 +224,15 @@ def resize(call: Call) -> Value:
         return flow
     if factors is not None and any(n * f != int(n * f) for n, f in zip(flow.shape[2:], factors, strict=True)):
         raise Unlike("its scales do not give whole sizes")
-    _check_coordinates(call, mode, flow.shape, target)
+    corners = _aligns_corners(call, mode, flow.shape, target)
     linear: Any = (
         "nearest" if mode == "nearest" else "linear" if rank == 1 else "bilinear" if rank == 2 else "trilinear"
     )
     whole = all(m % n == 0 for n, m in zip(flow.shape[2:], target[2:], strict=True))
     if whole:
         ratios = one_or_all([m // n for n, m in zip(flow.shape[2:], target[2:], strict=True)])
-        return _windowed(call, Upsample(scale_factor=ratios, mode=linear), flow)
-    return _windowed(call, Upsample(size=one_or_all(target[2:]), mode=linear), flow)
+        return _windowed(call, Upsample(scale_factor=ratios, mode=linear, align_corners=corners), flow)
+    return _windowed(call, Upsample(size=one_or_all(target[2:]), mode=linear, align_corners=corners), flow)
 
 
 def _scales(call: Call) -> tuple[float, ...] | None:
@@ -244,7 +244,7 @@ def _scales(call: Call) -> tuple[float, ...] | None:
     return tuple(float(scale) for scale in constant.array())
 
 
-def _check_coordinates(call: Call, mode: str, shape: Shape, target: Shape) -> None:
+def _aligns_corners(call: Call, mode: str, shape: Shape, target: Shape) -> bool:
     """Raises Unlike where other places of the input are read than `upsample` reads."""
     where = call.get("coordinate_transformation_mode", "half_pixel" if call.opset > 10 else "asymmetric")
     nearest = call.get("nearest_mode", "round_prefer_floor" if call.opset > 10 else "floor")
@@ -255,10 +255,12 @@ def _check_coordinates(call: Call, mode: str, shape: Shape, target: Shape) -> No
         halves = where == "half_pixel" and whole and nearest in ("round_prefer_floor", "round_prefer_ceil")
         if not halves and (where, nearest) != ("asymmetric", "floor"):
             raise Unlike(f"the nearest value by {where} and {nearest} is not taken here")
-    elif where == "half_pixel" or (where == "pytorch_half_pixel" and min(target[2:]) > 1):
-        return
-    else:
+        return False
+    if where == "half_pixel" or (where == "pytorch_half_pixel" and min(target[2:]) > 1):
+        return False
+    if where != "align_corners":
         raise Unlike(f"linear interpolation by {where} is not done here")
+    return True
 
 
 RULES: dict[str, Rule] = {

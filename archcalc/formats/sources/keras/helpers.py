@@ -178,11 +178,12 @@ def channel_shuffle(x, groups, *, axis=-1):
     return ops.reshape(x, (-1, *before, channels, *after))
 ''',
     "resize_linear": '''\
-def resize_linear(x, size):
-    """From n to o units by axis: unit i lies at (i + 1/2)·n/o - 1/2, between the two units that it is mixed of."""
+def resize_linear(x, size, *, align_corners=False):
+    """From n to o units by axis: unit i lies between the two units that it is mixed of, at (i + 1/2)·n/o - 1/2, or with
+    aligned corners at i·(n - 1)/(o - 1)."""
     for axis, o in enumerate(size, start=1):
-        n = x.shape[axis]
-        places = np.clip((np.arange(o) + 0.5) * n / o - 0.5, 0, n - 1)
+        n, units = x.shape[axis], np.arange(o)
+        places = units * (n - 1) / max(o - 1, 1) if align_corners else np.clip((units + 0.5) * n / o - 0.5, 0, n - 1)
         below = np.minimum(places.astype(int), n - 1)
         above = np.minimum(below + 1, n - 1)
         share = (places - below).reshape(-1, *[1] * (len(x.shape) - 1 - axis)).astype(x.dtype)

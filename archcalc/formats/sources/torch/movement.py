@@ -64,6 +64,7 @@ def upsample(op: Any, inputs: Shapes, output: Shape) -> Said:
             ("size", None, None),
             ("scale_factor", alike(op.scale_factor), None),
             ("mode", mode, "nearest"),
+            ("align_corners", op.align_corners or None, None),
         )
     axes = list(zip(inputs[0][1:], spread(op.size, rank), strict=True))
     if mode == "nearest" and any(o % n for n, o in axes):
@@ -72,7 +73,13 @@ def upsample(op: Any, inputs: Shapes, output: Shape) -> Said:
         for axis, listed in enumerate(units, start=2):
             form += f"[{':, ' * axis}[{listed}]]"
         return Said(form)
-    return made("nn.Upsample", ("size", alike(op.size), None), ("scale_factor", None, None), ("mode", mode, "nearest"))
+    return made(
+        "nn.Upsample",
+        ("size", alike(op.size), None),
+        ("scale_factor", None, None),
+        ("mode", mode, "nearest"),
+        ("align_corners", op.align_corners or None, None),
+    )
 
 
 def parameter(op: Any, inputs: Shapes, output: Shape) -> Said:
