@@ -28,35 +28,35 @@ def named(*labels: tuple[str, str], body: str, weights: dict[str, tuple[int, ...
     return proto
 
 
+def dotted(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """With dots in the names of arrays, which the text format does not take."""
+    for tensor in proto.graph.initializer:
+        tensor.name = tensor.name.replace("__", ".")
+    for node in proto.graph.node:
+        node.input[:] = [name.replace("__", ".") for name in node.input]
+    return proto
+
+
 def names(proto: onnx.ModelProto, folder: Path) -> list[str]:
     return [node.name for node in archcalc.load(written(proto, folder)).graph.nodes]
 
 
 def test_names_of_modules(tmp_path: Path) -> None:
     """By the names of weights, by the paths that torch writes, and numbered where they meet."""
-    weights = {"layer1.0.conv1.weight": (3, 3, 1, 1), "layer1.0.bn.weight": (3,), "layer1.0.bn.bias": (3,)}
-    weights |= {"layer1.0.bn.running_mean": (3,), "layer1.0.bn.running_var": (3,)}
+    weights = {"layer1__0__conv1__weight": (3, 3, 1, 1), "layer1__0__bn__weight": (3,), "layer1__0__bn__bias": (3,)}
+    weights |= {"layer1__0__bn__running_mean": (3,), "layer1__0__bn__running_var": (3,)}
     body = (
-        'a = Conv(x, "layer1.0.conv1.weight") b = BatchNormalization(a, "layer1.0.bn.weight", "layer1.0.bn.bias",'
-        ' "layer1.0.bn.running_mean", "layer1.0.bn.running_var") c = Relu(b) d = Add(c, x) e = Relu(d) y = Sigmoid(e)'
-    ).replace('"', "")
-    quoted = {name.replace(".", "__"): shape for name, shape in weights.items()}
-    for name in weights:
-        body = body.replace(name, name.replace(".", "__"))
-    proto = model(body, quoted)
-    for tensor in proto.graph.initializer:
-        tensor.name = tensor.name.replace("__", ".")
-    labels = {"c": "/layer1/layer1.0/relu/Relu", "d": "/layer1/layer1.0/Add", "e": "/layer1/layer1.0/relu_1/Relu"}
-    for node in proto.graph.node:
-        node.input[:] = [name.replace("__", ".") for name in node.input]
-        node.name = labels.get(node.output[0], "")
-    found = archcalc.load(written(proto, tmp_path))
+        "a = Conv(x, layer1__0__conv1__weight) b = BatchNormalization(a, layer1__0__bn__weight, layer1__0__bn__bias,"
+        " layer1__0__bn__running_mean, layer1__0__bn__running_var) c = Relu(b) d = Add(c, x) e = Relu(d) y = Sigmoid(e)"
+    )
+    labels = ("c", "/layer1/layer1.0/relu/Relu"), ("d", "/layer1/layer1.0/Add"), ("e", "/layer1/layer1.0/relu_1/Relu")
+    found = archcalc.load(written(dotted(named(*labels, body=body, weights=weights)), tmp_path))
     expected = ["input", "layer1.0.conv1", "layer1.0.bn", "layer1.0.relu", "layer1.0.add", "layer1.0.relu_1", "sigmoid"]
     assert [node.name for node in found.graph.nodes] == expected
     assert found.weights is not None
-    assert set(found.weights) == set(weights)
+    assert set(found.weights) == {name.replace("__", ".") for name in weights}
     for name in weights:
-        assert np.array_equal(found.weights[name].array(), values(name.replace(".", "__"), weights[name]))
+        assert np.array_equal(found.weights[name.replace("__", ".")].array(), values(name, weights[name]))
 
 
 def test_names_from_scopes_that_are_written_down(tmp_path: Path) -> None:
@@ -81,6 +81,22 @@ def test_no_name_is_a_scope_and_none_is_there_twice(tmp_path: Path) -> None:
     scopes = {name.rpartition(".")[0] for name in found}
     assert len(set(found)) == len(found)
     assert not scopes & set(found)
+
+
+def test_a_layer_with_weights_has_the_name_of_its_module(tmp_path: Path) -> None:
+    """Also where the module computes more than that layer; and not where it is a scope of others."""
+    body = "a = Conv(x, fc__weight) b = Relu(a) c = Conv(b, relu__in__weight) y = Relu(c)"
+    weights = {"fc__weight": (3, 3, 1, 1), "relu__in__weight": (3, 3, 1, 1)}
+    labels = (("a", "/fc/Conv"), ("b", "/fc/Relu"), ("c", "/relu/in/Conv"), ("y", ""))
+    proto = dotted(named(*labels, body=body, weights=weights))
+    assert names(proto, tmp_path) == ["input", "fc", "fc.relu", "relu.in", "relu2"]
+
+
+def test_an_array_by_itself_has_the_name_that_its_weight_is_said_to_belong_to(tmp_path: Path) -> None:
+    body = "a = Mul(x, table__weight) b = Mul(a, gain) y = Mul(b, gain__other)"
+    weights = {"table__weight": (3, 8, 8), "gain": (3, 8, 8), "gain__other": (3, 8, 8)}
+    found = names(dotted(model(body, weights)), tmp_path)
+    assert [name for name in found if "mul" not in name] == ["input", "table", "gain.parameter", "gain.other"]
 
 
 def test_weights_stored_once_for_two_layers_are_shared(tmp_path: Path) -> None:
