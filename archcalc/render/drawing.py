@@ -1,21 +1,16 @@
 """Picture of an architecture → SVG: boxes in layers, arrows around them, frames around scopes.
 
-Where everything goes is graphlay's matter: layered layout (Sugiyama, Tagawa and Toda 1981) that knows the sizes of
-boxes, nested frames and ports. Arrows that it leads through a box are led around it (`routing`). The look is ours: an
-SVG that stands alone, takes the colours of its reader's scheme, light or dark, and tells kinds apart in grey, too.
+Where everything goes is the matter of `layout`. The look: an SVG that stands alone, takes the colours of its reader's
+scheme, light or dark, and tells kinds apart in grey, too.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-from msgspec import Struct, structs
-
 from archcalc.errors import printable
-from archcalc.extras import need
-from archcalc.formats.diagrams.drawing import Box, Drawing, Frame
+from archcalc.formats.diagrams.drawing import Box, Frame
 from archcalc.formats.diagrams.palette import COLOURS
-from archcalc.render.routing import Line, Place, Point, led_around, sound, squared
+from archcalc.render.layout import Piece, frames_of, lay_out
+from archcalc.render.routing import Line, Place, Point
 from archcalc.views.drawing import BoxFacts, Picture
 
 _DARK = {
@@ -29,19 +24,6 @@ _DARK = {
 _LINE, _PAD, _MARGIN = 15, 9, 24
 _LONGEST = 44
 """Characters of a line in a box; the rest is in the tooltip."""
-
-_OPTIONS: dict[str, Any] = {
-    "spacing": {
-        "layer_gap": 28.0,
-        "node_gap": 28.0,
-        "dummy_gap": 22.0,
-        "port_gap": 14.0,
-        "compound_padding": 12.0,
-        "compound_header": 0.0,  # arrows enter a frame through a gap that is high enough for its name
-    },
-}
-_COLUMNS: dict[str, Any] = {"wrap": {"viewport_aspect": 1.0}, "tuning": {"wrap": {"max_rows": 12, "max_cut_edges": 8}}}
-"""A long chain is broken into columns, where few arrows cross the break."""
 
 _STYLE = """
 .ad { font-family: Helvetica, Arial, "Liberation Sans", "DejaVu Sans", sans-serif; font-size: 12px; }
@@ -58,6 +40,8 @@ _STYLE = """
 .ad .ad-scope rect { stroke-width: 2; }
 .ad rect.ad-ground { stroke: none; }
 .ad rect.ad-frame { fill: #808080; fill-opacity: 0.04; stroke: #909090; stroke-dasharray: 4 3; }
+.ad rect.ad-torn { stroke: none; }
+.ad .ad-edge { fill: none; stroke: #909090; stroke-dasharray: 4 3; }
 .ad .ad-arrow { fill: none; stroke: #505050; stroke-width: 1.2; }
 .ad .ad-head { fill: #505050; }
 """
@@ -72,16 +56,6 @@ _DARK_STYLE = """
 """
 
 
-class _Laid(Struct, frozen=True):
-    """Where things are: boxes, frames, the points of arrows; and how large all is."""
-
-    boxes: tuple[Place, ...]
-    frames: tuple[Place, ...]
-    arrows: tuple[Line, ...]
-    width: float
-    height: float
-
-
 def render(picture: Picture) -> str:
     """The SVG. Raises UsageError where the layout engine is not installed.
 
@@ -90,8 +64,8 @@ def render(picture: Picture) -> str:
     and `data-to`, frames their number of copies in `data-times`.
     """
     drawing = picture.drawing
-    frames = list(_walk(drawing.members))
-    laid = _lay_out(drawing, frames)
+    frames = [frame for frame, _ in frames_of(drawing.members)]
+    laid = lay_out(drawing, list(map(_size, drawing.boxes)))
     top = 62
     title, caption = printable(picture.title, 120), printable(picture.caption, 200)
     width = max(laid.width, _width(title) * 1.6, _width(caption)) + 2 * _MARGIN
@@ -107,9 +81,9 @@ def render(picture: Picture) -> str:
         f'<text class="ad-title" x="{_MARGIN}" y="30">{_text(title)}</text>',
         f'<text class="ad-caption" x="{_MARGIN}" y="50">{_text(caption)}</text>',
         f'<g transform="translate({_n(shift)} {_n(top)})">',
-        *(_frame(frame, place) for (frame, _), place in zip(frames, laid.frames, strict=True)),
+        *(_frame(frames[piece.frame], piece) for piece in laid.frames),
         *(_arrow(ends, points) for ends, points in zip(drawing.arrows, laid.arrows, strict=True)),
-        *(_frame_title(frame, place) for (frame, _), place in zip(frames, laid.frames, strict=True)),
+        *(_frame_title(frames[piece.frame], piece) for piece in laid.frames),
         *(
             _box(number, box, facts, place)
             for number, (box, facts, place) in enumerate(zip(drawing.boxes, picture.facts, laid.boxes, strict=True))
@@ -124,62 +98,6 @@ def size_of(svg: str) -> tuple[float, float]:
     """The width and the height of a drawing in pixels."""
     _, _, width, height = svg.partition('viewBox="')[2].partition('"')[0].split()
     return float(width), float(height)
-
-
-def _walk(members: "tuple[int | Frame, ...]", parent: int = -1, count: int = 0) -> "Iterator[tuple[Frame, int]]":
-    """Frames, each before those in it, with the number of the one around it."""
-    for member in members:
-        if isinstance(member, Frame):
-            yield member, parent
-            inner = list(_walk(member.members, count, count + 1))
-            yield from inner
-            count += 1 + len(inner)
-
-
-def _lay_out(drawing: Drawing, frames: "Sequence[tuple[Frame, int]]") -> _Laid:
-    graphlay = need("graphlay", "graphlay", "plot", "a drawing")
-    graph = graphlay.Graph()
-    boxes, around = len(drawing.boxes), _parents(drawing, frames)
-    for number, box in enumerate(drawing.boxes):
-        width, height = _size(box)
-        graph.node(number, width=width, height=height, **_inside(around[number], boxes))
-    for number, (_, parent) in enumerate(frames):
-        graph.node(boxes + number, **_inside(parent, boxes))
-    for start, end in drawing.arrows:
-        graph.edge(start, end)
-    laid = _laid(graphlay.layout(graph, preset="process_map", options={**_OPTIONS, **_COLUMNS}), boxes)
-    if not sound(laid.arrows, laid.boxes):  # a break that an arrow crosses at a bad place
-        laid = _laid(graphlay.layout(graph, preset="process_map", options=_OPTIONS), boxes)
-    return structs.replace(laid, arrows=led_around(drawing.arrows, laid.arrows, laid.boxes))
-
-
-def _laid(layout: Any, boxes: int) -> _Laid:
-    low, high = layout.bounds["min"], layout.bounds["max"]
-    places = tuple(_place(node, low) for node in layout.nodes)
-    arrows = tuple(
-        squared(tuple((point["x"] - low["x"], point["y"] - low["y"]) for point in edge["points"]))
-        for edge in layout.edges
-    )
-    return _Laid(places[:boxes], places[boxes:], arrows, high["x"] - low["x"], high["y"] - low["y"])
-
-
-def _parents(drawing: Drawing, frames: "Sequence[tuple[Frame, int]]") -> list[int]:
-    """For each box the number of the frame around it; -1 where there is none."""
-    around = [-1] * len(drawing.boxes)
-    for number, (frame, _) in enumerate(frames):
-        for member in frame.members:
-            if isinstance(member, int):
-                around[member] = number
-    return around
-
-
-def _inside(parent: int, boxes: int) -> dict[str, int]:
-    return {} if parent < 0 else {"parent": boxes + parent}
-
-
-def _place(node: Any, corner: Any) -> Place:
-    width, height = node["size"]["width"], node["size"]["height"]
-    return node["center"]["x"] - width / 2 - corner["x"], node["center"]["y"] - height / 2 - corner["y"], width, height
 
 
 def _size(box: Box) -> tuple[int, int]:
@@ -212,18 +130,26 @@ def _style() -> str:
     return f"{_STYLE}{light}@media (prefers-color-scheme: dark) {{{_DARK_STYLE}{dark}}}\n"
 
 
-def _frame(frame: Frame, place: Place) -> str:
-    left, top, width, height = map(_n, place)
+def _frame(frame: Frame, piece: Piece) -> str:
+    """Its ground and its outline, which is open where it goes on in another column."""
+    left, top, width, height = map(_n, piece.place)
+    facts = f'data-frame="{piece.frame}" data-times="{frame.times}" data-name={_attribute(frame.name)}'
+    rect = f'x="{left}" y="{top}" width="{width}" height="{height}"'
+    if not piece.before and not piece.after:
+        return f'<rect class="ad-frame" {rect} rx="6" {facts}/>'
+    right, bottom = _n(piece.place[0] + piece.place[2]), _n(piece.place[1] + piece.place[3])
+    upper = f"M{left} {top}V{bottom}M{right} {top}V{bottom}" + ("" if piece.before else f"M{left} {top}H{right}")
     return (
-        f'<rect class="ad-frame" x="{left}" y="{top}" width="{width}" height="{height}" rx="6"'
-        f' data-times="{frame.times}" data-name={_attribute(frame.name)}/>'
+        f'<rect class="ad-frame ad-torn" {rect} {facts}/>'
+        f'<path class="ad-edge" d="{upper}{"" if piece.after else f"M{left} {bottom}H{right}"}"/>'
     )
 
 
-def _frame_title(frame: Frame, place: Place) -> str:
+def _frame_title(frame: Frame, piece: Piece) -> str:
     """Over the arrows: one may run through where it stands."""
-    left, top = place[:2]
-    return f'<text class="ad-frame-name" x="{_n(left + 8)}" y="{_n(top + 15)}">{_text(_frame_name(frame))}</text>'
+    left, top = piece.place[:2]
+    name = _frame_name(frame) + (", continued" if piece.before else "")
+    return f'<text class="ad-frame-name" x="{_n(left + 8)}" y="{_n(top + 15)}">{_text(name)}</text>'
 
 
 def _frame_name(frame: Frame) -> str:

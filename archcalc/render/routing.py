@@ -23,12 +23,6 @@ _CORNER = 25.0  # pixels of a longer way that a corner less is worth
 _EDGE = 0.01  # what runs along an outline is not inside
 
 
-def sound(lines: Sequence[Line], boxes: Sequence[Place]) -> bool:
-    """Whether arrows run through no box."""
-    obstacles = _Obstacles(boxes)
-    return all(map(obstacles.spare, lines))
-
-
 def led_around(ends: Sequence[tuple[int, int]], lines: Sequence[Line], boxes: Sequence[Place]) -> tuple[Line, ...]:
     """Arrows, each from a box to a box by their numbers: along the line given, or along one that is free of boxes."""
     obstacles = _Obstacles(boxes)
@@ -45,6 +39,33 @@ def squared(line: Line) -> Line:
             found += [(x0, (y0 + y1) / 2), (x1, (y0 + y1) / 2)]
         found.append((x1, y1))
     return tuple(found)
+
+
+def straightened(ends: Sequence[tuple[int, int]], lines: Sequence[Line], boxes: Sequence[Place]) -> tuple[Line, ...]:
+    """Arrows to and from points that may be anywhere at their height: straight down wherever nothing is in the way.
+
+    An end that is no number of a box is a point; one with several arrows stays where it is.
+    """
+    obstacles, found = _Obstacles(boxes), list(lines)
+    for number, both in enumerate(ends):
+        points = [end for end in both if end >= len(boxes)]
+        if not points or sum(points[0] in other for other in ends) > 1:
+            continue
+        x = lines[number][-1][0] if both[0] in points else lines[number][0][0]
+        straight = (x, lines[number][0][1]), (x, lines[number][-1][1])
+        others = (line for other, line in enumerate(found) if other != number)
+        if obstacles.spare(straight) and not any(
+            _beside(straight, piece) for line in others for piece in pairwise(line)
+        ):
+            found[number] = straight
+    return tuple(found)
+
+
+def _beside(straight: Line, piece: Line) -> bool:
+    """Whether two pieces, the first of them upright, run along one another with too little between them."""
+    (x, top), (_, bottom) = straight
+    (x0, y0), (x1, y1) = piece
+    return x0 == x1 and abs(x - x0) < CLEAR and min(y0, y1) < bottom and max(y0, y1) > top
 
 
 class _Obstacles:

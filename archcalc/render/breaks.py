@@ -1,0 +1,186 @@
+"""Where a long drawing is broken into columns: between layers, where few arrows cross and few frames are torn.
+
+In a layered layout arrows lead downwards, so a level line that runs through no box is a place for a break: what is
+above is executed before what is below. Among all choices near the places that would make columns equally high, dynamic
+programming finds the one with the least cost: how unequal the columns are, how many tensors cross each break and which
+frames it tears. Frames that would fit into a column are dear, those that are higher have to be torn somewhere. How many
+columns there are is chosen likewise, by that cost and the shape of the page.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate, pairwise
+from math import ceil, inf, log, sqrt
+
+from msgspec import Struct
+
+from archcalc.render.routing import Place
+
+_SHAPE = 0.85
+"""The height of a page by its width: like a screen, or a sheet on its side."""
+
+_LEAST = 380.0  # pixels: lower columns are not worth a break
+_APART = 50.0  # pixels between columns, where arrows run
+_ABOVE = 150.0  # pixels above and below columns
+_PADDING = 12.0  # pixels between a frame and what is in it
+_REACH = 0.4  # of a column's height: how far from equal columns a better place is looked for
+_MISSHAPEN, _UNEQUAL, _CROSSED, _TORN = 1.5, 4.0, 0.1, 1.0
+"""What it costs, squared: a page e times as high or wide as it should be, a column twice as high; and: a tensor that
+crosses a break beyond the first, a frame that is torn though it would fit."""
+
+
+class _Break(Struct, frozen=True):
+    """A place for a break: the number of boxes before it, where they end and others begin, the tensors that cross it
+    and the heights of frames that it tears."""
+
+    before: int
+    end: float
+    begin: float
+    crossed: int = 0
+    torn: tuple[float, ...] = ()
+
+    def cost(self, height: float) -> float:
+        """Between columns of about a height."""
+        return _CROSSED * max(0, self.crossed - 1) + _TORN * sum(min(1.0, height / frame) for frame in self.torn)
+
+
+class _Reached(Struct, frozen=True):
+    """The end of a column, and by which ends of columns before it, at what cost."""
+
+    cost: float
+    place: _Break
+    earlier: "_Reached | None"
+
+    def ends(self) -> list[_Break]:
+        return [*(self.earlier.ends() if self.earlier else []), self.place]
+
+
+class _Row(Struct, frozen=True):
+    """A box in the order of rows: from where to where it takes up room, to the sides with the frames around it."""
+
+    box: int
+    left: float
+    right: float
+    top: float
+    bottom: float
+
+
+def broken(
+    places: Mapping[int, Place], arrows: Sequence[tuple[int, int]], around: Sequence[tuple[int, ...]]
+) -> list[list[int]]:
+    """The boxes of each column, from their places in a single one and the numbers of the frames `around` each."""
+    if not places:
+        return [[]]
+    rows = []
+    for box, (left, top, width, height) in places.items():
+        padding = _PADDING * len(around[box])
+        rows.append(_Row(box, left - padding, left + width + padding, top, top + height))
+    rows.sort(key=lambda row: (row.top, row.left, row.box))
+    possible = _best_of_neighbours(_possible(rows, arrows, around))
+    best, least = [possible[0], possible[-1]], inf
+    for count in _counts(rows):
+        found = _chosen(possible, count)
+        if found is not None and (cost := _cost(found, rows)) < least:
+            best, least = found, cost
+    return [[row.box for row in rows[first.before : second.before]] for first, second in pairwise(best)]
+
+
+def _counts(rows: Sequence[_Row]) -> range:
+    """Numbers of columns that may make a page of about the right shape."""
+    height = max(row.bottom for row in rows) - rows[0].top
+    right = sqrt(height / (_SHAPE * (_width(rows) + _APART)))
+    most = max(1, min(ceil(right * 1.4), int(height / _LEAST)))
+    return range(min(ceil(right * 0.6), most), most + 1)
+
+
+def _possible(
+    rows: Sequence[_Row], arrows: Sequence[tuple[int, int]], around: Sequence[tuple[int, ...]]
+) -> list[_Break]:
+    """All places for a break in order, and both ends of the drawing."""
+    at = {row.box: count for count, row in enumerate(rows)}
+    last, back = dict(at), []
+    for start, end in arrows:
+        if at[start] < at[end]:
+            last[start] = max(last[start], at[end])
+        else:  # leads upwards, between frames that feed one another
+            back.append((at[end], at[start]))
+    crossed = _covered(((at[box], end) for box, end in last.items()), len(rows))
+    barred = _covered(back, len(rows))
+    ends = list(accumulate((row.bottom for row in rows), max))
+    torn: list[list[float]] = [[] for _ in rows]
+    for first, final in _spans(rows, around):
+        for count in range(first + 1, final + 1):
+            torn[count].append(ends[final] - rows[first].top)
+    between = [
+        _Break(count, ends[count - 1], row.top, crossed[count], tuple(torn[count]))
+        for count, row in enumerate(rows)
+        if count and ends[count - 1] < row.top and not barred[count]
+    ]
+    return [_Break(0, rows[0].top, rows[0].top), *between, _Break(len(rows), ends[-1], ends[-1])]
+
+
+def _spans(rows: Sequence[_Row], around: Sequence[tuple[int, ...]]) -> Iterable[tuple[int, int]]:
+    """For each frame where the first and the last of its boxes are in the order."""
+    first: dict[int, int] = {}
+    last: dict[int, int] = {}
+    for count, row in enumerate(rows):
+        for frame in around[row.box]:
+            first.setdefault(frame, count)
+            last[frame] = count
+    return ((first[frame], last[frame]) for frame in first)
+
+
+def _covered(spans: Iterable[tuple[int, int]], size: int) -> list[int]:
+    """For each place of a sequence over how many spans it lies: behind the first of them, not behind the last."""
+    change = [0] * (size + 1)
+    for first, last in spans:
+        change[first] += 1
+        change[last] -= 1
+    return [0, *accumulate(change)][: size + 1]
+
+
+def _best_of_neighbours(possible: Sequence[_Break]) -> list[_Break]:
+    """Without those beside which there is one that tears fewer frames, or as many and fewer tensors cross it."""
+    rank: list[tuple[float, float]] = [(len(place.torn), place.crossed) for place in possible]
+    rank[0] = rank[-1] = inf, inf  # the ends are no breaks
+    inner = range(1, len(possible) - 1)
+    kept = [possible[i] for i in inner if rank[i] <= min(rank[i - 1], rank[i + 1])]
+    return [possible[0], *kept, possible[-1]]
+
+
+def _chosen(possible: Sequence[_Break], count: int) -> list[_Break] | None:
+    """The ends of so many columns, from that of the drawing on; None where there are none near enough."""
+    start, end = possible[0], possible[-1]
+    height = (end.end - start.begin) / count
+    begins = [place.begin for place in possible]
+    reached = [_Reached(0.0, start, None)]
+    for number in range(1, count + 1):
+        ideal = start.begin + number * height
+        low, high = bisect_left(begins, ideal - _REACH * height), bisect_left(begins, ideal + _REACH * height)
+        near = [end] if number == count else possible[max(low, 1) : min(high, len(possible) - 1)]
+        reached = [following for place in near if (following := _reach(reached, place, height)) is not None]
+    return reached[0].ends() if reached else None
+
+
+def _reach(reached: Sequence[_Reached], place: _Break, height: float) -> _Reached | None:
+    """The best way to end a column at a place, among those to end the column before it."""
+    least, best = inf, None
+    for other in reached:
+        cost = other.cost + _UNEQUAL * ((place.end - other.place.begin) / height - 1) ** 2
+        if cost < least and other.place.before < place.before:
+            least, best = cost, other
+    return None if best is None else _Reached(least + place.cost(height), place, best)
+
+
+def _cost(breaks: Sequence[_Break], rows: Sequence[_Row]) -> float:
+    """What columns cost: on the average of breaks and columns, and by the shape of the page."""
+    heights = [lower.end - upper.begin for upper, lower in pairwise(breaks)]
+    mean = sum(heights) / len(heights)
+    unequal = sum((height / mean - 1) ** 2 for height in heights) / len(heights)
+    torn = sum(place.cost(mean) for place in breaks[1:-1]) / max(1, len(breaks) - 2)
+    width = sum(_width(rows[upper.before : lower.before]) + _APART for upper, lower in pairwise(breaks))
+    return torn + _UNEQUAL * unequal + _MISSHAPEN * log((max(heights) + _ABOVE) / width / _SHAPE) ** 2
+
+
+def _width(rows: Sequence[_Row]) -> float:
+    return max(row.right for row in rows) - min(row.left for row in rows)
