@@ -24,7 +24,7 @@ _APART = 50.0  # pixels between columns, where arrows run
 _ABOVE = 150.0  # pixels above and below columns
 _PADDING = 12.0  # pixels between a frame and what is in it
 _REACH = 0.4  # of a column's height: how far from equal columns a better place is looked for
-_MISSHAPEN, _UNEQUAL, _CROSSED, _TORN = 1.5, 4.0, 0.1, 1.0
+_MISSHAPEN, _UNEQUAL, _CROSSED, _TORN = 1.8, 4.0, 0.1, 2.0
 """What it costs, squared: a page e times as high or wide as it should be, a column twice as high; and: a tensor that
 crosses a break beyond the first, a frame that is torn though it would fit."""
 

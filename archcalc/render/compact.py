@@ -1,4 +1,4 @@
-"""Rows of a layout closer together: what is between boxes needs less height than a layer for each outline of a frame.
+"""Rows of a layout as close as they need to be: outlines of frames take less height than layers, names take some.
 
 Heights are mapped to heights in their order, so whatever is above, beside, within or apart stays so.
 """
@@ -21,6 +21,9 @@ _ROOM = (
 )
 """Pixels that are enough from a height of one kind to the next below it."""
 
+_ALWAYS = {(_FRAME_TOP, _BOX_TOP), (_TURN, _BOX_TOP)}
+"""Where so many are needed: for a name, and for the head of an arrow."""
+
 
 class Rows:
     """The heights at which something is, before and after; `points` are as low as a turn of an arrow."""
@@ -42,10 +45,9 @@ class Rows:
                 if y == following:
                     kinds.setdefault(y, set()).add(_TURN)
         self.before = sorted(kinds)
-        filled = _filled(self.before, boxes)
         rooms = [
-            lower - upper if full else min(lower - upper, max(_ROOM[a][b] for a in kinds[upper] for b in kinds[lower]))
-            for (upper, lower), full in zip(pairwise(self.before), filled, strict=True)
+            lower - upper if full else max(_room(lower - upper, a, b) for a in kinds[upper] for b in kinds[lower])
+            for (upper, lower), full in zip(pairwise(self.before), _filled(self.before, boxes), strict=True)
         ]
         self.after = list(accumulate(rooms, initial=0.0))
         self.known = dict(zip(self.before, self.after, strict=True))
@@ -63,6 +65,11 @@ class Rows:
 
     def line(self, line: Line) -> Line:
         return tuple((x, self.height(y)) for x, y in line)
+
+
+def _room(now: float, upper: int, lower: int) -> float:
+    room = _ROOM[upper][lower]
+    return room if (upper, lower) in _ALWAYS else min(now, room)
 
 
 def _filled(heights: Sequence[float], boxes: Sequence[Place]) -> list[bool]:

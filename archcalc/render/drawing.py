@@ -61,7 +61,8 @@ def render(picture: Picture) -> str:
 
     Each box is a group with `data-layers` (how many layers it stands for), `data-output`, `data-params` and `data-macs`
     (their sums), its full name in `data-name` and as a tooltip; arrows have the numbers of their boxes in `data-from`
-    and `data-to`, frames their number of copies in `data-times`.
+    and `data-to`, frames their number of copies in `data-times`. Pieces of a frame that is in several columns have the
+    same `data-frame`, and in `data-part` which of how many they are.
     """
     drawing = picture.drawing
     frames = [frame for frame, _ in frames_of(drawing.members)]
@@ -131,30 +132,28 @@ def _style() -> str:
 
 
 def _frame(frame: Frame, piece: Piece) -> str:
-    """Its ground and its outline, which is open where it goes on in another column."""
+    """Its ground and its outline, which is open where the frame goes on in another column."""
     left, top, width, height = map(_n, piece.place)
-    facts = f'data-frame="{piece.frame}" data-times="{frame.times}" data-name={_attribute(frame.name)}'
     rect = f'x="{left}" y="{top}" width="{width}" height="{height}"'
-    if not piece.before and not piece.after:
+    facts = f'data-frame="{piece.frame}" data-times="{frame.times}" data-name={_attribute(frame.name)}'
+    if piece.parts == 1:
         return f'<rect class="ad-frame" {rect} rx="6" {facts}/>'
     right, bottom = _n(piece.place[0] + piece.place[2]), _n(piece.place[1] + piece.place[3])
-    upper = f"M{left} {top}V{bottom}M{right} {top}V{bottom}" + ("" if piece.before else f"M{left} {top}H{right}")
+    upper = f"M{left} {top}H{right}" if piece.part == 1 else ""
+    lower = f"M{left} {bottom}H{right}" if piece.part == piece.parts else ""
     return (
-        f'<rect class="ad-frame ad-torn" {rect} {facts}/>'
-        f'<path class="ad-edge" d="{upper}{"" if piece.after else f"M{left} {bottom}H{right}"}"/>'
+        f'<rect class="ad-frame ad-torn" {rect} {facts} data-part="{piece.part}/{piece.parts}"/>'
+        f'<path class="ad-edge" d="M{left} {top}V{bottom}M{right} {top}V{bottom}{upper}{lower}"/>'
     )
 
 
 def _frame_title(frame: Frame, piece: Piece) -> str:
     """Over the arrows: one may run through where it stands."""
     left, top = piece.place[:2]
-    name = _frame_name(frame) + (", continued" if piece.before else "")
-    return f'<text class="ad-frame-name" x="{_n(left + 8)}" y="{_n(top + 15)}">{_text(name)}</text>'
-
-
-def _frame_name(frame: Frame) -> str:
     name = printable(frame.name, _LONGEST)
-    return f"{name}  ×{frame.times}" if frame.times > 1 else name
+    name += f"  ×{frame.times}" if frame.times > 1 else ""
+    name += f"  ({piece.part}/{piece.parts})" if piece.parts > 1 else ""
+    return f'<text class="ad-frame-name" x="{_n(left + 8)}" y="{_n(top + 15)}">{_text(name)}</text>'
 
 
 def _arrow(ends: tuple[int, int], points: Line) -> str:

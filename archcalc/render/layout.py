@@ -6,6 +6,7 @@ torn (`breaks`), each part is laid out anew, and arrows from part to part run th
 graphlay as boxes are: so it has a way of its own. An arrow that is led through a box is led around it (`routing`).
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -25,7 +26,7 @@ _OPTIONS: dict[str, Any] = {
         "dummy_gap": 22.0,
         "port_gap": 14.0,
         "compound_padding": 12.0,
-        "compound_header": 0.0,  # arrows enter a frame through a gap that is high enough for its name
+        "compound_header": 16.0,  # for its name
     },
 }
 _POINT = 1.0
@@ -33,20 +34,22 @@ _POINT = 1.0
 
 
 class Piece(Struct, frozen=True):
-    """What a column holds of a frame, by its number; whether there is more of it in columns before and after."""
+    """What a column holds of a frame, by its number: which part of how many."""
 
     frame: int
     place: Place
-    before: bool = False
-    after: bool = False
+    part: int = 1
+    parts: int = 1
 
 
 class Laid(Struct, frozen=True):
-    """Where things are: boxes and arrows in the order of the drawing, frames in pieces; and how large all is."""
+    """Where things are: boxes and arrows in the order of the drawing, frames in pieces, boxes by column;
+    and how large all is."""
 
     boxes: tuple[Place, ...]
     frames: tuple[Piece, ...]
     arrows: tuple[Line, ...]
+    columns: tuple[tuple[int, ...], ...]
     width: float
     height: float
 
@@ -59,7 +62,14 @@ def lay_out(drawing: Drawing, sizes: Sequence[tuple[int, int]]) -> Laid:
     columns, lines = joined(list(map(engine.column, parts)), drawing.arrows)
     places = {number: place for column in columns for number, place in column.boxes.items()}
     width, height = _extent(columns, lines)
-    return Laid(tuple(places[number] for number in boxes), tuple(_pieces(columns)), tuple(lines), width, height)
+    return Laid(
+        tuple(places[number] for number in boxes),
+        tuple(_pieces(columns)),
+        tuple(lines),
+        tuple(map(tuple, parts)),
+        width,
+        height,
+    )
 
 
 def frames_of(members: "tuple[int | Frame, ...]", parent: int = -1, count: int = 0) -> "Iterator[tuple[Frame, int]]":
@@ -74,15 +84,12 @@ def frames_of(members: "tuple[int | Frame, ...]", parent: int = -1, count: int =
 
 def _pieces(columns: Sequence[Column]) -> Iterator[Piece]:
     """Column by column, frames before those in them."""
-    first: dict[int, int] = {}
-    last: dict[int, int] = {}
-    for number, column in enumerate(columns):
-        for frame in column.frames:
-            first.setdefault(frame, number)
-            last[frame] = number
-    for number, column in enumerate(columns):
+    parts = Counter(frame for column in columns for frame in column.frames)
+    so_far: Counter[int] = Counter()
+    for column in columns:
         for frame, place in sorted(column.frames.items()):
-            yield Piece(frame, place, first[frame] < number, last[frame] > number)
+            so_far[frame] += 1
+            yield Piece(frame, place, so_far[frame], parts[frame])
 
 
 def _extent(columns: Sequence[Column], lines: Sequence[Line]) -> tuple[float, float]:

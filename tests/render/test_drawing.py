@@ -58,7 +58,7 @@ class Place(NamedTuple):
 class Seen(NamedTuple):
     boxes: list[ElementTree.Element]
     places: list[Place]
-    frames: list[tuple[str, int, Place]]
+    frames: dict[int, tuple[str, int, list[Place]]]
     arrows: dict[tuple[int, int], list[Point]]
     root: ElementTree.Element
 
@@ -82,11 +82,14 @@ def seen(svg: str) -> Seen:
     root = ElementTree.fromstring(svg)  # noqa: S314 - it is ours
     groups = [group for group in root.iter(f"{SVG}g") if "data-box" in group.attrib]
     groups.sort(key=lambda group: int(group.attrib["data-box"]))
-    frames = [
-        (rect.attrib["data-name"], int(rect.attrib["data-times"]), place(rect))
-        for rect in root.iter(f"{SVG}rect")
-        if rect.attrib.get("class") == "ad-frame"
-    ]
+    frames: dict[int, tuple[str, int, list[Place]]] = {}
+    for rect in root.iter(f"{SVG}rect"):
+        if "data-frame" in rect.attrib:
+            told = rect.attrib["data-name"], int(rect.attrib["data-times"]), list[Place]()
+            name, times, parts = frames.setdefault(int(rect.attrib["data-frame"]), told)
+            parts.append(place(rect))
+            assert (name, times) == told[:2]
+            assert rect.attrib.get("data-part", "1/1").startswith(f"{len(parts)}/")
     arrows = {}
     for group in root.iter(f"{SVG}g"):
         if "data-from" in group.attrib:
@@ -122,8 +125,8 @@ def within(piece: Place, box: Place) -> bool:
 
 
 def assert_sound(drawing: Drawing, found: Seen) -> None:
-    """Boxes apart, frames around what they hold and nothing else, arrows from the right box to the right one and
-    through no other, everything within the picture."""
+    """Boxes apart, frames or a part of them around what they hold and nothing else, arrows from the right box to the
+    right one and through no other, everything within the picture."""
     for number, box in enumerate(found.places):
         assert not any(box.meets(other) for other in found.places[:number])
     assert set(found.arrows) == set(drawing.arrows)
@@ -135,11 +138,12 @@ def assert_sound(drawing: Drawing, found: Seen) -> None:
             assert not through, f"the arrow from {start} to {end} runs through {through}"
     inside = list(contents(drawing.members))
     assert len(inside) == len(found.frames)
-    for (frame, boxes), (name, times, around) in zip(inside, found.frames, strict=True):
+    for number, (frame, boxes) in enumerate(inside):
+        name, times, parts = found.frames[number]
         assert (name, times) == (printable(frame.name), frame.times)
-        for number, box in enumerate(found.places):
-            inner = around.holds(box[:2], NEAR) and around.holds(box[2:], NEAR)
-            assert inner if number in boxes else not around.meets(box)
+        for box, there in enumerate(found.places):
+            inner = [part for part in parts if part.holds(there[:2], NEAR) and part.holds(there[2:], NEAR)]
+            assert len(inner) == 1 if box in boxes else not any(part.meets(there) for part in parts)
     _, _, width, height = map(float, found.root.attrib["viewBox"].split())
     (group,) = found.root.findall(f"{SVG}g")
     dx, dy = map(float, re.findall(r"-?[\d.]+", group.attrib["transform"]))
@@ -228,11 +232,11 @@ def test_texts_fit_into_their_boxes(name: str, depth: int | None) -> None:
 def test_repeats_are_one_frame_that_says_how_many_times() -> None:
     """Of ResNet-50's stages of 3, 4, 6 and 3 blocks, the first of each is another: it widens (He et al., table 1)."""
     folded = seen(render(picture(analysis_of("resnet50"))))
-    assert [times for _, times, _ in folded.frames if times > 1] == [2, 3, 5, 2]
+    assert [times for _, times, _ in folded.frames.values() if times > 1] == [2, 3, 5, 2]
     texts = [text.text for text in folded.root.iter(f"{SVG}text")]
     assert "1–5  ×5" in texts
     whole = seen(render(picture(analysis_of("resnet50"), fold=False)))
-    assert {times for _, times, _ in whole.frames} == {1}
+    assert {times for _, times, _ in whole.frames.values()} == {1}
     assert len(whole.boxes) == len(analysis_of("resnet50").graph.nodes)
 
 
