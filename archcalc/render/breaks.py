@@ -1,20 +1,20 @@
 """Where a long drawing is broken into columns: between layers, where few arrows cross and few frames are torn.
 
-In a layered layout arrows lead downwards, so a level line that runs through no box is a place for a break: what is
-above is executed before what is below. Among all choices near the places that would make columns equally high, dynamic
+Arrows lead downwards, so a level line that runs through no box is a place for a break: what is above is executed before
+what is below. Among all choices near the places that would make columns equally high, dynamic
 programming finds the one with the least cost: how unequal the columns are, how many tensors cross each break and which
 frames it tears. Frames that would fit into a column are dear, those that are higher have to be torn somewhere. How many
 columns there are is chosen likewise, by that cost and the shape of the page.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
 from math import ceil, inf, log, sqrt
 
 from msgspec import Struct
 
-from archcalc.render.routing import Place
+from archcalc.render.rows import Row
 
 _SHAPE = 0.85
 """The height of a page by its width: like a screen, or a sheet on its side."""
@@ -22,7 +22,6 @@ _SHAPE = 0.85
 _LEAST = 380.0  # pixels: lower columns are not worth a break
 _APART = 50.0  # pixels between columns, where arrows run
 _ABOVE = 150.0  # pixels above and below columns
-_PADDING = 12.0  # pixels between a frame and what is in it
 _REACH = 0.4  # of a column's height: how far from equal columns a better place is looked for
 _MISSHAPEN, _UNEQUAL, _CROSSED, _TORN = 1.8, 4.0, 0.1, 2.0
 """What it costs, squared: a page e times as high or wide as it should be, a column twice as high; and: a tensor that
@@ -55,27 +54,12 @@ class _Reached(Struct, frozen=True):
         return [*(self.earlier.ends() if self.earlier else []), self.place]
 
 
-class _Row(Struct, frozen=True):
-    """A box in the order of rows: from where to where it takes up room, to the sides with the frames around it."""
-
-    box: int
-    left: float
-    right: float
-    top: float
-    bottom: float
-
-
 def broken(
-    places: Mapping[int, Place], arrows: Sequence[tuple[int, int]], around: Sequence[tuple[int, ...]]
+    rows: Sequence[Row], arrows: Sequence[tuple[int, int]], around: Sequence[tuple[int, ...]]
 ) -> list[list[int]]:
-    """The boxes of each column, from their places in a single one and the numbers of the frames `around` each."""
-    if not places:
+    """The boxes of each column, from their rows in a single one and the numbers of the frames `around` each."""
+    if not rows:
         return [[]]
-    rows = []
-    for box, (left, top, width, height) in places.items():
-        padding = _PADDING * len(around[box])
-        rows.append(_Row(box, left - padding, left + width + padding, top, top + height))
-    rows.sort(key=lambda row: (row.top, row.left, row.box))
     possible = _best_of_neighbours(_possible(rows, arrows, around))
     best, least = [possible[0], possible[-1]], inf
     for count in _counts(rows):
@@ -85,7 +69,7 @@ def broken(
     return [[row.box for row in rows[first.before : second.before]] for first, second in pairwise(best)]
 
 
-def _counts(rows: Sequence[_Row]) -> range:
+def _counts(rows: Sequence[Row]) -> range:
     """Numbers of columns that may make a page of about the right shape."""
     height = max(row.bottom for row in rows) - rows[0].top
     right = sqrt(height / (_SHAPE * (_width(rows) + _APART)))
@@ -94,32 +78,32 @@ def _counts(rows: Sequence[_Row]) -> range:
 
 
 def _possible(
-    rows: Sequence[_Row], arrows: Sequence[tuple[int, int]], around: Sequence[tuple[int, ...]]
+    rows: Sequence[Row], arrows: Sequence[tuple[int, int]], around: Sequence[tuple[int, ...]]
 ) -> list[_Break]:
     """All places for a break in order, and both ends of the drawing."""
     at = {row.box: count for count, row in enumerate(rows)}
-    last, back = dict(at), []
+    last = dict(at)
     for start, end in arrows:
-        if at[start] < at[end]:
-            last[start] = max(last[start], at[end])
-        else:  # leads upwards, between frames that feed one another
-            back.append((at[end], at[start]))
-    crossed = _covered(((at[box], end) for box, end in last.items()), len(rows))
-    barred = _covered(back, len(rows))
-    ends = list(accumulate((row.bottom for row in rows), max))
+        last[start] = max(last[start], at[end])
+    crossed = [0] * (len(rows) + 1)
+    for box, end in last.items():
+        crossed[at[box] + 1] += 1
+        crossed[end + 1] -= 1
+    crossed = list(accumulate(crossed))
     torn: list[list[float]] = [[] for _ in rows]
+    ends = list(accumulate((row.bottom for row in rows), max))
     for first, final in _spans(rows, around):
         for count in range(first + 1, final + 1):
             torn[count].append(ends[final] - rows[first].top)
     between = [
         _Break(count, ends[count - 1], row.top, crossed[count], tuple(torn[count]))
         for count, row in enumerate(rows)
-        if count and ends[count - 1] < row.top and not barred[count]
+        if count and ends[count - 1] < row.top
     ]
     return [_Break(0, rows[0].top, rows[0].top), *between, _Break(len(rows), ends[-1], ends[-1])]
 
 
-def _spans(rows: Sequence[_Row], around: Sequence[tuple[int, ...]]) -> Iterable[tuple[int, int]]:
+def _spans(rows: Sequence[Row], around: Sequence[tuple[int, ...]]) -> Iterable[tuple[int, int]]:
     """For each frame where the first and the last of its boxes are in the order."""
     first: dict[int, int] = {}
     last: dict[int, int] = {}
@@ -128,15 +112,6 @@ def _spans(rows: Sequence[_Row], around: Sequence[tuple[int, ...]]) -> Iterable[
             first.setdefault(frame, count)
             last[frame] = count
     return ((first[frame], last[frame]) for frame in first)
-
-
-def _covered(spans: Iterable[tuple[int, int]], size: int) -> list[int]:
-    """For each place of a sequence over how many spans it lies: behind the first of them, not behind the last."""
-    change = [0] * (size + 1)
-    for first, last in spans:
-        change[first] += 1
-        change[last] -= 1
-    return [0, *accumulate(change)][: size + 1]
 
 
 def _best_of_neighbours(possible: Sequence[_Break]) -> list[_Break]:
@@ -172,7 +147,7 @@ def _reach(reached: Sequence[_Reached], place: _Break, height: float) -> _Reache
     return None if best is None else _Reached(least + place.cost(height), place, best)
 
 
-def _cost(breaks: Sequence[_Break], rows: Sequence[_Row]) -> float:
+def _cost(breaks: Sequence[_Break], rows: Sequence[Row]) -> float:
     """What columns cost: on the average of breaks and columns, and by the shape of the page."""
     heights = [lower.end - upper.begin for upper, lower in pairwise(breaks)]
     mean = sum(heights) / len(heights)
@@ -182,5 +157,5 @@ def _cost(breaks: Sequence[_Break], rows: Sequence[_Row]) -> float:
     return torn + _UNEQUAL * unequal + _MISSHAPEN * log((max(heights) + _ABOVE) / width / _SHAPE) ** 2
 
 
-def _width(rows: Sequence[_Row]) -> float:
-    return max(row.right for row in rows) - min(row.left for row in rows)
+def _width(rows: Sequence[Row]) -> float:
+    return max(row.breadth for row in rows)

@@ -25,7 +25,7 @@ _ALWAYS = {(_FRAME_TOP, _BOX_TOP), (_TURN, _BOX_TOP)}
 """Where so many are needed: for a name, and for the head of an arrow."""
 
 
-class Rows:
+class Heights:
     """The heights at which something is, before and after; `points` are as low as a turn of an arrow."""
 
     def __init__(

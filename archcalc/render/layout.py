@@ -15,9 +15,10 @@ from msgspec import Struct
 from archcalc.extras import need
 from archcalc.formats.diagrams.drawing import Drawing, Frame
 from archcalc.render.breaks import broken
-from archcalc.render.compact import Rows
+from archcalc.render.compact import Heights
 from archcalc.render.gutters import Column, joined
 from archcalc.render.routing import Line, Place, led_around, squared, straightened
+from archcalc.render.rows import rows
 
 _OPTIONS: dict[str, Any] = {
     "spacing": {
@@ -58,7 +59,7 @@ def lay_out(drawing: Drawing, sizes: Sequence[tuple[int, int]]) -> Laid:
     """A drawing with boxes of these sizes in pixels. Raises UsageError where the layout engine is not installed."""
     engine = _Engine(drawing, sizes)
     boxes = range(len(drawing.boxes))
-    parts = broken(engine.places(boxes), drawing.arrows, engine.around)
+    parts = broken(rows(drawing, sizes, engine.around), drawing.arrows, engine.around)
     columns, lines = joined(list(map(engine.column, parts)), drawing.arrows)
     places = {number: place for column in columns for number, place in column.boxes.items()}
     width, height = _extent(columns, lines)
@@ -119,13 +120,6 @@ class _Engine:
                 if isinstance(member, int):
                     self.around[member] = self._inwards(number)
 
-    def places(self, boxes: Sequence[int]) -> dict[int, Place]:
-        """Where all boxes are if there is one column."""
-        frames = range(len(self.parents))
-        places, _ = self._laid_out(boxes, [], frames, self.arrows)
-        rows = Rows(places[: len(boxes)], [], places[len(boxes) :], [])
-        return {box: rows.place(place) for box, place in zip(boxes, places, strict=False)}
-
     def column(self, part: Sequence[int]) -> Column:
         """Some of the boxes with what is around them, and all arrows that have an end there."""
         inside = set(part)
@@ -139,31 +133,21 @@ class _Engine:
         ends = [(number[start], number[end]) for start, end in within]
         ends += [(number[start], number["to", start]) for start in leaving]
         ends += [(number["from", start], number[end]) for start, end in entering]
-        places, lines = self._laid_out(part, points, frames, ends)
+        layout = self.graphlay.layout(self._graph(part, points, frames, ends), preset="process_map", options=_OPTIONS)
+        places = tuple(map(_place, layout.nodes))
+        lines = tuple(squared(tuple((point["x"], point["y"]) for point in edge["points"])) for edge in layout.edges)
         nodes = len(number)
         lines = led_around(ends, lines, places[:nodes])
         lines = straightened(ends, lines, places[: len(part)])
-        rows = Rows(places[: len(part)], places[len(part) : nodes], places[nodes:], lines)
-        here = map(rows.line, lines)
+        heights = Heights(places[: len(part)], places[len(part) : nodes], places[nodes:], lines)
+        here = map(heights.line, lines)
         return Column(
-            {box: rows.place(place) for box, place in zip(part, places, strict=False)},
-            {frame: rows.place(place) for frame, place in zip(frames, places[nodes:], strict=True)},
+            {box: heights.place(place) for box, place in zip(part, places, strict=False)},
+            {frame: heights.place(place) for frame, place in zip(frames, places[nodes:], strict=True)},
             {arrow: next(here) for arrow in within},
             {start: next(here) for start in leaving},
             {arrow: next(here) for arrow in entering},
         )
-
-    def _laid_out(
-        self,
-        part: Sequence[int],
-        points: Sequence[tuple[str, int]],
-        frames: Sequence[int],
-        ends: Sequence[tuple[int, int]],
-    ) -> tuple[tuple[Place, ...], tuple[Line, ...]]:
-        """By graphlay: the places of boxes, points and frames, in this order, and lines between them."""
-        layout = self.graphlay.layout(self._graph(part, points, frames, ends), preset="process_map", options=_OPTIONS)
-        lines = (squared(tuple((point["x"], point["y"]) for point in edge["points"])) for edge in layout.edges)
-        return tuple(map(_place, layout.nodes)), tuple(lines)
 
     def _graph(
         self,
