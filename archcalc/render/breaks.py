@@ -23,7 +23,7 @@ _LEAST = 380.0  # pixels: lower columns are not worth a break
 _APART = 50.0  # pixels between columns, where arrows run
 _ABOVE = 150.0  # pixels above and below columns
 _REACH = 0.4  # of a column's height: how far from equal columns a better place is looked for
-_MISSHAPEN, _UNEQUAL, _CROSSED, _TORN = 1.8, 4.0, 0.1, 2.0
+_MISSHAPEN, _UNEQUAL, _CROSSED, _TORN = 2.2, 4.0, 0.1, 2.0
 """What it costs, squared: a page e times as high or wide as it should be, a column twice as high; and: a tensor that
 crosses a break beyond the first, a frame that is torn though it would fit."""
 
@@ -73,8 +73,8 @@ def _counts(rows: Sequence[Row]) -> range:
     """Numbers of columns that may make a page of about the right shape."""
     height = max(row.bottom for row in rows) - rows[0].top
     right = sqrt(height / (_SHAPE * (_width(rows) + _APART)))
-    most = max(1, min(ceil(right * 1.4), int(height / _LEAST)))
-    return range(min(ceil(right * 0.6), most), most + 1)
+    most = max(1, min(ceil(right * 1.3), int(height / _LEAST)))
+    return range(min(ceil(right * 0.7), most), most + 1)
 
 
 def _possible(

@@ -4,6 +4,7 @@ Where everything goes is the matter of `layout`. The look: an SVG that stands al
 scheme, light or dark, and tells kinds apart in grey, too.
 """
 
+from functools import lru_cache
 from xml.sax.saxutils import escape, quoteattr
 
 from archcalc.errors import printable
@@ -112,6 +113,7 @@ def _width(text: str) -> float:
     return sum(map(_advance, text)) * 12
 
 
+@lru_cache(maxsize=1024)
 def _advance(character: str) -> float:
     """How wide a character is for its height. Source: Helvetica's metrics (Adobe, core 14), and a tenth more."""
     if character in "ijl.,:;|!'()[]":
@@ -181,13 +183,13 @@ def _towards(start: Point, end: Point, step: float = 6.0, most: float = 0.5) -> 
 
 def _box(number: int, box: Box, facts: BoxFacts, place: Place) -> str:
     left, top, width, height = place
-    middle = left + width / 2
+    middle = _n(left + width / 2)
     sums = [f"{facts.output}", f"{facts.params:,} params", f"{facts.macs:,} MACs"]
     several = [f"{len(facts.layers)} layers"] if len(facts.layers) > 1 else []
     tooltip = " · ".join([printable(box.name, 200), *several, *sums])
     texts = "".join(
-        f'<text{" class=" + chr(34) + "ad-name" + chr(34) if row == 0 else ""} x="{_n(middle)}"'
-        f' y="{_n(top + _PAD + 11 + _LINE * row)}">{_text(printable(line, _LONGEST))}</text>'
+        f'<text{" class=" + chr(34) + "ad-name" + chr(34) if row == 0 else ""} x="{middle}"'
+        f' y="{_n(top + _PAD + 11 + _LINE * row)}">{escape(printable(line, _LONGEST))}</text>'
         for row, line in enumerate(box.lines)
     )
     rect = f'x="{_n(left)}" y="{_n(top)}" width="{_n(width)}" height="{_n(height)}" rx="4"'
@@ -209,4 +211,5 @@ def _attribute(text: str) -> str:
 
 def _n(value: float) -> str:
     """A length to a hundredth, without idle zeros."""
-    return f"{round(value, 2) + 0.0:.2f}".rstrip("0").rstrip(".")
+    text = f"{value:.2f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text

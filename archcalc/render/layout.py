@@ -124,9 +124,10 @@ class _Engine:
         """Some of the boxes with what is around them, and all arrows that have an end there."""
         inside = set(part)
         frames = sorted({frame for box in part for frame in self.around[box]})
-        within = [arrow for arrow in self.arrows if arrow[0] in inside and arrow[1] in inside]
-        entering = [arrow for arrow in self.arrows if arrow[0] not in inside and arrow[1] in inside]
-        leaving = list(dict.fromkeys(start for start, end in self.arrows if start in inside and end not in inside))
+        arrows = [arrow for arrow in self.arrows if arrow[0] in inside or arrow[1] in inside]
+        within = [arrow for arrow in arrows if arrow[0] in inside and arrow[1] in inside]
+        entering = [arrow for arrow in arrows if arrow[0] not in inside]
+        leaving = list(dict.fromkeys(start for start, end in arrows if end not in inside))
         points = [*(("from", start) for start in dict.fromkeys(start for start, _ in entering))]
         points += [("to", start) for start in leaving]
         number: dict[Any, int] = {key: count for count, key in enumerate((*part, *points))}
