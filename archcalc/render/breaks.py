@@ -148,13 +148,13 @@ def _reach(reached: Sequence[_Reached], place: _Break, height: float) -> _Reache
 
 
 def _cost(breaks: Sequence[_Break], rows: Sequence[Row]) -> float:
-    """What columns cost: on the average of breaks and columns, and by the shape of the page."""
+    """What columns cost: breaks on the average, the page by its shape and by how far its highest column stands out."""
     heights = [lower.end - upper.begin for upper, lower in pairwise(breaks)]
     mean = sum(heights) / len(heights)
-    unequal = sum((height / mean - 1) ** 2 for height in heights) / len(heights)
     torn = sum(place.cost(mean) for place in breaks[1:-1]) / max(1, len(breaks) - 2)
     width = sum(_width(rows[upper.before : lower.before]) + _APART for upper, lower in pairwise(breaks))
-    return torn + _UNEQUAL * unequal + _MISSHAPEN * log((max(heights) + _ABOVE) / width / _SHAPE) ** 2
+    shape = log((max(heights) + _ABOVE) / width / _SHAPE)
+    return torn + _UNEQUAL * (max(heights) / mean - 1) ** 2 + _MISSHAPEN * shape**2
 
 
 def _width(rows: Sequence[Row]) -> float:

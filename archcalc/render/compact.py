@@ -4,8 +4,8 @@ Heights are mapped to heights in their order, so whatever is above, beside, with
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from collections.abc import Mapping, Sequence
+from itertools import accumulate, pairwise, product
 
 from archcalc.render.routing import Line, Place
 
@@ -19,10 +19,10 @@ _ROOM = (
     (24.0, 0.0, 14.0, 9.0, 9.0),
     (15.0, 0.0, 9.0, 9.0, 8.0),  # the head of an arrow is below its last turn
 )
-"""Pixels that are enough from a height of one kind to the next below it."""
+"""Pixels that are enough from a height of one kind to one below it: less where there was less, but not for the
+head of an arrow."""
 
-_ALWAYS = {(_FRAME_TOP, _BOX_TOP), (_TURN, _BOX_TOP)}
-"""Where so many are needed: for a name, and for the head of an arrow."""
+_MOST = max(map(max, _ROOM))
 
 
 class Heights:
@@ -45,12 +45,25 @@ class Heights:
                 if y == following:
                     kinds.setdefault(y, set()).add(_TURN)
         self.before = sorted(kinds)
-        rooms = [
-            lower - upper if full else max(_room(lower - upper, a, b) for a in kinds[upper] for b in kinds[lower])
-            for (upper, lower), full in zip(pairwise(self.before), _filled(self.before, boxes), strict=True)
-        ]
-        self.after = list(accumulate(rooms, initial=0.0))
+        self.after = [0.0] if kinds else []
+        for row, full in enumerate(_filled(self.before, boxes), start=1):
+            now = self.before[row] - self.before[row - 1]
+            self.after.append(self.after[-1] + now if full else self._lowest(row, kinds))
         self.known = dict(zip(self.before, self.after, strict=True))
+
+    def _lowest(self, row: int, kinds: Mapping[float, set[int]]) -> float:
+        """Where a height comes to be that is as near to those above it as it may be."""
+        y = self.before[row]
+        found = self.after[-1]
+        for other in range(row - 1, -1, -1):
+            if self.after[other] + _MOST <= found:
+                break
+            now = y - self.before[other]
+            for pair in product(kinds[self.before[other]], kinds[y]):
+                room = _ROOM[pair[0]][pair[1]]
+                head = pair == (_TURN, _BOX_TOP) and other == row - 1
+                found = max(found, self.after[other] + (room if head else min(now, room)))
+        return found
 
     def height(self, y: float) -> float:
         if y not in self.known:
@@ -65,11 +78,6 @@ class Heights:
 
     def line(self, line: Line) -> Line:
         return tuple((x, self.height(y)) for x, y in line)
-
-
-def _room(now: float, upper: int, lower: int) -> float:
-    room = _ROOM[upper][lower]
-    return room if (upper, lower) in _ALWAYS else min(now, room)
 
 
 def _filled(heights: Sequence[float], boxes: Sequence[Place]) -> list[bool]:

@@ -80,6 +80,7 @@ def _with_breadths(
     for box in order:
         beside = [other for other in beside if tops[other] + sizes[other][1] > tops[box]]
         beside.append(box)
-        breadth = sum(sizes[other][0] + 2 * _PADDING * len(around[other]) + _BESIDE for other in beside) - _BESIDE
+        frames = {frame for other in beside for frame in around[other]}
+        breadth = sum(sizes[other][0] + _BESIDE for other in beside) - _BESIDE + 2 * _PADDING * len(frames)
         found.append(Row(box, tops[box], tops[box] + sizes[box][1], breadth))
     return found
