@@ -67,7 +67,7 @@ def render(picture: Picture) -> str:
     """
     drawing = picture.drawing
     frames = [frame for frame, _ in frames_of(drawing.members)]
-    laid = lay_out(drawing, list(map(_size, drawing.boxes)))
+    laid = lay_out(drawing, list(map(box_size, drawing.boxes)))
     top = 62
     title, caption = printable(picture.title, 120), printable(picture.caption, 200)
     width = max(laid.width, _width(title) * 1.6, _width(caption)) + 2 * _MARGIN
@@ -102,7 +102,8 @@ def size_of(svg: str) -> tuple[float, float]:
     return float(width), float(height)
 
 
-def _size(box: Box) -> tuple[int, int]:
+def box_size(box: Box) -> tuple[int, int]:
+    """Width and height in pixels, for the lines in it."""
     lines = [printable(line, _LONGEST) for line in box.lines]
     widest = max(_width(lines[0]) * 1.08, *map(_width, lines))
     return 2 * _PAD + 2 * -int(-widest // 2), 2 * _PAD + _LINE * len(lines) - 3

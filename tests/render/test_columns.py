@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from archcalc.analysis.whole import Analysis
 from archcalc.formats.diagrams.drawing import Box, Drawing, Frame
 from archcalc.network import load
+from archcalc.render.drawing import box_size
 from archcalc.render.layout import Laid, frames_of, lay_out
 from archcalc.render.routing import Line, Place
 from archcalc.spec.zoo import names
@@ -24,7 +25,7 @@ class Case(NamedTuple):
 def case_of(name: str, fold: bool = True) -> Case:
     found = load(name)
     drawing = picture(Analysis(found.spec, found.graph), fold=fold).drawing
-    return Case(drawing, [(130, 12 + 15 * len(box.lines)) for box in drawing.boxes])
+    return Case(drawing, list(map(box_size, drawing.boxes)))
 
 
 @st.composite
