@@ -187,7 +187,9 @@ def test_columns_follow_arrows_though_frames_feed_one_another(case: Case) -> Non
 def chain(count: int, size: int = 0) -> Case:
     """Equal boxes one behind the other, in frames of a size."""
     boxes = tuple(Box(str(number), ("",), "other") for number in range(count))
-    framed = tuple(Frame("frame", tuple(range(start, start + size))) for start in range(0, count, size or count))
+    framed = tuple(
+        Frame("frame", tuple(range(start, min(count, start + size)))) for start in range(0, count, size or count)
+    )
     members = framed if size else tuple(range(count))
     return Case(Drawing("chain", boxes, members, tuple(pairwise(range(count)))), [(120, 60)] * count)
 
@@ -198,9 +200,10 @@ def test_equal_boxes_make_equal_columns(count: int) -> None:
     assert max(heights) - min(heights) <= 1
 
 
-@pytest.mark.parametrize("size", [2, 3, 5])
-def test_frames_that_fit_into_a_column_stay_whole(size: int) -> None:
-    laid = lay_out(*chain(60, size))
+@pytest.mark.parametrize("count", [60, 64, 70])
+@pytest.mark.parametrize("size", [2, 3, 4, 5, 6])
+def test_frames_that_fit_well_into_a_column_stay_whole(count: int, size: int) -> None:
+    laid = lay_out(*chain(count, size))
     assert len(laid.columns) > 2
     assert all(piece.parts == 1 for piece in laid.frames)
 
@@ -209,6 +212,15 @@ def test_a_frame_around_all_is_torn_into_pieces_as_high() -> None:
     laid = lay_out(*chain(60, 60))
     assert len(laid.columns) > 2
     assert {piece.parts for piece in laid.frames} == {len(laid.columns)}
+
+
+def test_what_is_side_by_side_stays_in_a_column() -> None:
+    """Diamonds one behind the other: the two boxes in the middle of each."""
+    arrows = [(start + a, start + b) for start in range(0, 60, 3) for a, b in ((0, 1), (0, 2), (1, 3), (2, 3))]
+    boxes = tuple(Box(str(number), ("",), "other") for number in range(61))
+    laid = lay_out(Drawing("diamonds", boxes, tuple(range(61)), tuple(arrows)), [(120, 60)] * 61)
+    assert len(laid.columns) > 2
+    assert all(any({start + 1, start + 2} <= set(column) for column in laid.columns) for start in range(0, 60, 3))
 
 
 def test_small_drawings_are_one_column() -> None:
