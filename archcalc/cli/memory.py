@@ -29,7 +29,7 @@ from archcalc.errors import Problem, UsageError
 from archcalc.infer import InferredGraph
 from archcalc.space.fitting import fit
 from archcalc.space.hardware import read_hardware
-from archcalc.space.steps import TIMELINES, Assumed, LaidOut, laid_out, not_about, training_step
+from archcalc.space.steps import TIMELINES, Assumed, LaidOut, as_option, laid_out, not_about, training_step
 from archcalc.views import memory as views
 from archcalc.views import reports
 from archcalc.views.layers import Choice
@@ -124,7 +124,7 @@ def _table(analysis: Analysis, per_layer: bool, rows: Rows, output: Output) -> T
 
 def _check(step: Step, model: str) -> None:
     """Whether every option is about the model. Raises UsageError with all that are not."""
-    problems = step.misplaced(model)
+    problems = step.misplaced(model, as_option)
     for name, given in (("timeline", step.timeline), ("fit", step.fit is not None)):
         if given and model not in TIMELINES:
             problems.append(not_about(name, model, TIMELINES))

@@ -8,7 +8,7 @@ import msgspec
 
 from archcalc.cli.memory import step_options
 from archcalc.cli.options import Conventions, analyses_of, analysis_of, conventions_options, networks_argument
-from archcalc.space.steps import TIMELINES
+from archcalc.space.steps import TIMELINES, as_option
 
 
 @click.command("plot")
@@ -41,7 +41,7 @@ def plot(networks: tuple[str, ...], path: str, conventions: Conventions, **optio
     from archcalc.render.plots import Look, check, plotted
 
     look = Look(**options, model=conventions.model)
-    check(look, len(networks))
+    check(look, len(networks), as_option)
     ending_of(path)
     plain = msgspec.structs.replace(conventions, model="peak")
     several = look.what == "bubble"

@@ -37,15 +37,16 @@ def plot(networks: Pictured | Iterable[Pictured], what: str = "drawing", **optio
     `bubble` (`metric`), and `dark` for charts on black. Batch and data type are those of the analysis; the memory of a
     timeline is that of its own `model`.
 
-    Raises UsageError for options that are not about the picture, and where altair, vl-convert or graphlay is missing;
-    ArchcalcError for networks that cannot be found or read.
+    Raises UsageError where there is no network, for options that are not about the picture, and where altair,
+    vl-convert or graphlay is missing; ArchcalcError for networks that cannot be found or read.
     """
     from archcalc import analyse
     from archcalc.render.pictures import svg_of
     from archcalc.render.plots import Look, check, plotted
+    from archcalc.space.steps import as_keyword
 
     given = [networks] if isinstance(networks, (Analysis, Network, str)) else list(networks)
     look = Look(what=what, **options)
-    check(look, len(given))
+    check(look, len(given), as_keyword)
     made = plotted([one if isinstance(one, Analysis) else analyse(one) for one in given], look)
     return Picture(made if isinstance(made, str) else svg_of(made), made)

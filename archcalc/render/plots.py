@@ -8,7 +8,7 @@ from archcalc.analysis.training import OPTIMIZERS
 from archcalc.analysis.whole import Analysis
 from archcalc.errors import Problem, UsageError, did_you_mean, enumerate_words, printable
 from archcalc.render import charts
-from archcalc.space.steps import TIMELINES, Assumed, laid_out, training_step
+from archcalc.space.steps import TIMELINES, Assumed, Spelling, laid_out, training_step
 
 
 class Look(Assumed, frozen=True):
@@ -36,8 +36,10 @@ def plotted(analyses: Sequence[Analysis], look: Look) -> Any:
     return _PICTURES[look.what](analyses[0], look)
 
 
-def check(look: Look, count: int) -> None:
+def check(look: Look, count: int, spell: Spelling) -> None:
     """Whether every option is about the picture, of so many networks. Raises UsageError with all that are not."""
+    if not count:
+        raise UsageError(Problem("there is no network to picture"))
     problems = []
     for what, word, known in (
         ("picture", look.what, WHAT),
@@ -52,24 +54,26 @@ def check(look: Look, count: int) -> None:
     if problems:
         raise UsageError(problems)
     if look.what != "bubble" and count > 1:
-        problems.append(Problem(f"{look.what} is a picture of one network", None, "--what bubble compares several"))
+        problems.append(
+            Problem(f"{look.what} is a picture of one network", None, f"{spell('what', 'bubble')} compares several")
+        )
     for name, given, pictures in (
-        ("--on", look.on is not None, ("roofline",)),
-        ("--depth", look.depth is not None, ("drawing", "params", "macs")),
-        ("--no-fold", not look.fold, ("drawing",)),
-        ("--metric", look.metric is not None, ("bubble",)),
-        *((f"--{name}", True, ("timeline",)) for name in look.given),
-        ("--model", look.model != "peak", ("timeline",)),
+        ("on", look.on is not None, ("roofline",)),
+        ("depth", look.depth is not None, ("drawing", "params", "macs")),
+        ("no-fold", not look.fold, ("drawing",)),
+        ("metric", look.metric is not None, ("bubble",)),
+        *((name, True, ("timeline",)) for name in look.given),
+        ("model", look.model != "peak", ("timeline",)),
     ):
         if given and look.what not in pictures:
             words = enumerate_words(pictures, "or")
-            problems.append(Problem(f"{name} is not about {look.what}", None, f"--what {words}"))
+            problems.append(Problem(f"{spell(name, '')} is not about {look.what}", None, spell("what", words)))
     if look.what == "timeline":
-        problems += look.misplaced(look.model)
+        problems += look.misplaced(look.model, spell)
     if look.what == "roofline" and look.on is None:
         from archcalc.space.hardware import names
 
-        problems.append(Problem("a roofline is that of a processor", None, f"--on {', '.join(names())}"))
+        problems.append(Problem("a roofline is that of a processor", None, spell("on", enumerate_words(names(), "or"))))
     if problems:
         raise UsageError(problems)
 

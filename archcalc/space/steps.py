@@ -1,5 +1,6 @@
 """How a pass or a step of training is assumed to run, and what is alive when."""
 
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct
@@ -40,14 +41,29 @@ class Assumed(Struct, frozen=True):
         """What is not left to its default."""
         return [name for name in _ABOUT if getattr(self, name) is not None and getattr(self, name) is not False]
 
-    def misplaced(self, model: str) -> list[Problem]:
-        """What is given, but not about the model, by the options of the command line."""
-        return [not_about(name, model, _ABOUT[name]) for name in self.given if model not in _ABOUT[name]]
+    def misplaced(self, model: str, spell: "Spelling") -> list[Problem]:
+        """What is given, but not about the model."""
+        return [not_about(name, model, _ABOUT[name], spell) for name in self.given if model not in _ABOUT[name]]
 
 
-def not_about(name: str, model: str, models: tuple[str, ...]) -> Problem:
+Spelling = Callable[[str, str], str]
+"""How who asked writes an option, by its name and value or ""."""
+
+
+def as_option(name: str, value: str = "") -> str:
+    """As on the command line: `--model train`."""
+    return f"--{name} {value}".rstrip()
+
+
+def as_keyword(name: str, value: str = "") -> str:
+    """As in Python: `model=train`; `fold` is given as `no-fold`."""
+    return f"{name}={value}" if value else name.removeprefix("no-")
+
+
+def not_about(name: str, model: str, models: tuple[str, ...], spell: Spelling = as_option) -> Problem:
     """The problem with an option that is about other models."""
-    return Problem(f"--{name} is not about the model {model}", None, f"--model {enumerate_words(models)}")
+    message = f"{spell(name, '')} is not about the model {model}"
+    return Problem(message, None, spell("model", enumerate_words(models)))
 
 
 class LaidOut(Struct, frozen=True):
