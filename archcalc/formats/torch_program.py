@@ -65,7 +65,10 @@ def _exported(torch: ModuleType, module: Any, samples: tuple[Any, ...], name: st
             warnings.simplefilter("ignore")  # what torch has to say of its own insides
             return torch.onnx.export(module, samples, dynamo=True, optimize=False, verbose=False).model
     except Exception as error:  # of whatever kind: it is torch's, about the user's code
-        reason = printable(str(error).strip().partition("\n")[0], 300) or type(error).__name__
+        cause: BaseException = error
+        while cause.__cause__ is not None:  # torch says first that it failed, and behind that why
+            cause = cause.__cause__
+        reason = printable(str(cause).strip().partition("\n")[0], 300) or type(cause).__name__
         raise UsageError(Problem(f"torch cannot export {name}: {reason}")) from error
     finally:
         quiet.setLevel(level)

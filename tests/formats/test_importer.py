@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from onnx.reference import ReferenceEvaluator
 
 import archcalc
 
@@ -44,6 +45,9 @@ HEADS = (
 )
 PARTS = {"wq": (8, 8), "wk": (8, 8), "wv": (8, 8), "parts": np.array([0, 0, 2, 4], I64)}
 
+STANDARDISED = "m = ReduceMean<axes=[1,2,3]>(w) d = Sub(w, m) v = ReduceL2<axes=[1,2,3]>(d) u = Div(d, v)"
+GAINED: dict[str, Any] = {"w": (4, 3, 3, 3), "gain": (4, 1, 1, 1), "b": (4,)}
+GAINED_WORDS = "conv layer_scale parameter add"
 CASES: dict[str, Case] = {
     "conv": Case("y = Conv<pads=[1,0,2,1],strides=[2,1]>(x, w, b)", {"w": (4, 3, 3, 3), "b": (4,)}, "conv"),
     "conv_same_upper": Case('y = Conv<auto_pad="SAME_UPPER",strides=[2,2]>(x, w)', {"w": (4, 3, 3, 2)}, "conv"),
@@ -332,6 +336,16 @@ CASES: dict[str, Case] = {
         "conv",
         opset=13,
     ),
+    "weights_with_a_gain": Case(f"{STANDARDISED} g = Mul(u, gain) y = Conv(x, g, b)", GAINED, GAINED_WORDS, opset=13),
+    "weights_with_a_gain_in_front": Case(
+        f"{STANDARDISED} k = Constant<value_float=0.5>() h = Mul(gain, k) g = Mul(h, u) y = Conv(x, g, b)",
+        GAINED,
+        GAINED_WORDS,
+        opset=13,
+    ),
+    "weights_with_a_factor_for_each_input": Case(
+        "g = Mul(w, gain) y = Conv(x, g)", {"w": (3, 3, 3, 3), "gain": (1, 3, 1, 1)}, "conv", opset=13
+    ),
     "dropout": Case("d = Dropout(x) y = Relu(d)", None, "relu", opset=7),
     "reshape_by_arithmetic": Case(
         "s = Shape(x) z = Constant<value_ints=[0]>() o = Constant<value_ints=[1]>() n = Slice(s, z, o)"
@@ -417,6 +431,37 @@ def test_a_matrix_that_several_products_use(name: str, tmp_path: Path) -> None:
     assert close(archcalc.run(network, x, timed=False).output, by_onnxruntime(proto, {"x": x})[0])
     keywords = " ".join(node.op.keyword for node in network.graph.nodes[1:])
     assert words is None or keywords == words
+
+
+GAINS: dict[str, Case] = {
+    **{name: case for name, case in CASES.items() if case.keywords == GAINED_WORDS},
+    "weights_normalised_as_a_batch": Case(
+        "flat = Constant<value_ints=[1, 4, 27]>() f = Reshape(w, flat) o = Constant<value_ints=[-1]>()"
+        " s = Reshape(gain, o) four = Constant<value_ints=[4]>() zero = ConstantOfShape(four) one = Exp(zero)"
+        " n, m, v = BatchNormalization<training_mode=1>(f, s, zero, zero, one)"
+        " t = Shape(w)"
+        " g = Reshape(n, t) y = Conv(x, g, b)",
+        GAINED,
+        GAINED_WORDS,
+        opset=15,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GAINS)
+def test_gains(name: str, tmp_path: Path) -> None:
+    """Each learned number once: kernel, gain and bias; and the multiplications of the convolution, no others.
+
+    Against ONNX's own evaluator: onnxruntime's normalisation by the statistics of a batch is one per cent off.
+    """
+    case = GAINS[name]
+    proto = model(case.body, case.weights, case.x, opset=case.opset)
+    network = imported(proto, tmp_path)
+    assert " ".join(node.op.keyword for node in network.graph.nodes[1:]) == case.keywords
+    analysis, x = archcalc.analyse(network), values(name, (2, *network.graph.input_shape))
+    assert close(archcalc.run(network, x, timed=False).output, ReferenceEvaluator(proto).run(None, {"x": x})[0])
+    assert analysis.params.params == 4 * 3 * 3 * 3 + 4 + 4
+    assert analysis.cost.macs == 6 * 6 * 4 * 3 * 3 * 3
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from archcalc.errors import UsageError
+from archcalc.formats.importer.gains import factored, moved_along
 from archcalc.formats.importer.lowering import FLOATS, Call, Unlike, constant_of
 from archcalc.formats.importer.program import Program, Tensor
 from archcalc.formats.importer.values import Batch, Constant, Flow, Value, broadcast_shape, computed
@@ -66,7 +67,7 @@ def fold(call: Call) -> Sequence[Value] | None:
     if call.kind == "Expand" and call.lowering.program.ours and constants[0] and constants[1]:
         return [_for_each_sample(call, constants[0], constants[1])]
     if call.kind in MOVING and constants and constants[0] is not None and constants[0].dtype in FLOATS:
-        moved = _moved(call, constants[0], constants)
+        moved = [moved_along(call.kind, constants[0], one) for one in _moved(call, constants[0], constants)]
         whole = all(product(one.shape) == product(constants[0].shape) for one in moved)
         if not _may_be_learned(constants[0]) or (whole and not isinstance(call.inputs[0], Flow)):
             return moved
@@ -98,13 +99,17 @@ def _put_off(call: Call, given: Sequence[Constant | None]) -> list[Constant]:
     joined = broadcast_shape(shapes) if call.kind in _ELEMENTWISE and shapes else _hollow_shape(call, given)
     if joined is None or (call.kind in _JOINING and any(_is_fixed(value) for value in given)):
         return []  # an array of which a part is no parameter is nobody's weight
-    origins = tuple(name for value in given if value is not None for name in value.origins)
+    shape, dtype = joined, next(value.dtype for value in given if value is not None)
 
-    def made() -> "Array":
-        return evaluate(call, [None if value is None else value.array() for value in given])[0]
+    def put_off(inputs: Sequence[Constant | None]) -> Constant:
+        def made() -> "Array":
+            return evaluate(call, [None if value is None else value.array() for value in inputs])[0]
 
-    first = next(value for value in given if value is not None)
-    return [Constant(Stored(call.operation.outputs[0], joined, first.dtype, made=made), "", True, origins)]
+        origins = tuple(name for value in inputs if value is not None for name in value.origins)
+        return Constant(Stored(call.operation.outputs[0], shape, dtype, made=made), "", True, origins)
+
+    scaled = factored(call.kind, given, shape, _may_be_learned, put_off)
+    return [msgspec.structs.replace(put_off(given), scaled=scaled)]
 
 
 def _hollow_shape(call: Call, given: Sequence[Constant | None]) -> Shape | None:

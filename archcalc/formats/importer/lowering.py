@@ -50,6 +50,7 @@ class Lowering:
         self.declared: dict[type[Op], tuple[Argument, ...]] = {}
         self.inputs: list[int] = []
         self.tied = tied(program)
+        self.read = frozenset(program.read())
         for name, tensor in program.tensors.items():
             self.values[name] = constant_of(tensor, name)
         for name, shape in shapes.items():

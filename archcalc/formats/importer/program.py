@@ -1,6 +1,6 @@
 """The form between frontends and our graph: operators by ONNX's names on named values."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -56,3 +56,12 @@ class Program(Struct, frozen=True):
     stated: Mapping[str, tuple[Dim, ...]] = {}
     apart: bool = False
     ours: bool = False
+
+    def read(self) -> Iterator[str]:
+        """The names of values that its operations read, those within branches too, and of its outputs."""
+        yield from self.outputs
+        for operation in self.operations:
+            yield from operation.inputs
+            for branch in operation.attributes.values():
+                if isinstance(branch, Program):
+                    yield from branch.read()

@@ -26,6 +26,8 @@ class Constant(Struct, frozen=True):
 
     `path` is its name in a state dict, `origins` are the stored arrays that it was made of. `fixed` is what a file
     itself says is no parameter; what is not learned otherwise may be weights that an exporter wrote as constants.
+    `scaled` are an array and learned factors of which it is the product, one for each place on its first axis that is
+    longer than 1.
     """
 
     stored: Stored
@@ -33,6 +35,7 @@ class Constant(Struct, frozen=True):
     learned: bool | None = None
     origins: tuple[str, ...] = ()
     fixed: bool = False
+    scaled: "tuple[Constant, Constant] | None" = None
 
     @property
     def shape(self) -> Shape:

@@ -44,11 +44,11 @@ def lower_operation(lowering: Lowering, operation: Operation) -> None:
     if operation.kind == "If" and _branched(lowering, call):
         return
     for name, value in zip(operation.outputs, _outputs(call), strict=False):
-        if name:
+        if name and value is not None:
             lowering.values[name] = value
 
 
-def _outputs(call: Call) -> Sequence[Value]:
+def _outputs(call: Call) -> Sequence[Value | None]:
     try:
         folded = fold(call)
         if folded is not None:
@@ -79,16 +79,24 @@ def _branched(lowering: Lowering, call: Call) -> bool:
     return True
 
 
-def _unknown(call: Call, reason: str) -> Sequence[Value]:
-    """Layers that stand for an operation that is not ours, by the shapes that the file states for its outputs."""
+def _unknown(call: Call, reason: str) -> Sequence[Value | None]:
+    """Layers that stand for an operation that is not ours, by the shapes that the file states for its outputs.
+
+    None for outputs that nobody reads: files rarely state their shapes.
+    """
     flows = [value for value in call.inputs if isinstance(value, Flow)]
-    outputs: list[Value] = []
-    for name in filter(None, call.operation.outputs):
+    outputs: list[Value | None] = []
+    for name in call.operation.outputs:
+        if name not in call.lowering.read:
+            outputs.append(None)
+            continue
         stated = call.lowering.program.stated.get(name, ())
         shape = tuple(
             size if isinstance(size, int) else call.count if place == 0 else -1 for place, size in enumerate(stated)
         )
-        if not shape and call.kind in _ELEMENTWISE:
+        if not shape and name in call.lowering.frozen:
+            shape = call.lowering.frozen[name].shape
+        elif not shape and call.kind in _ELEMENTWISE:
             shape = broadcast_shape([value.shape for value in call.inputs if value is not None]) or ()
         if not shape or min(shape) < 1:
             hint = did_you_mean(call.kind, RULES) if call.kind not in RULES else ""

@@ -10,6 +10,7 @@ from archcalc.numbers import ceil_div
 from archcalc.ops import OPS
 from archcalc.ops.base import Op, Shape
 from archcalc.ops.conv import Conv, ConvTranspose
+from archcalc.ops.norm import LayerScale
 from archcalc.ops.pool import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool
 from archcalc.ops.reshape import Pad, Upsample
 
@@ -96,20 +97,26 @@ def _is_nothing(bias: Constant) -> bool:
 
 
 def conv(call: Call) -> Value:
-    """With the padding that `auto_pad` means written out."""
+    """With the padding that `auto_pad` means written out, and factors of the weights as a layer behind it."""
     flow = call.flow()
     if flow.batch is not None and flow.batch.axis == 0 and not flow.batch.alone and len(flow.shape) == 4:
         return _conv_of_many(call, flow)
     flow = _map(call)
     weights, bias = _weights(call, len(flow.shape))
     weight = weights["weight"]
+    if weight.scaled is not None:
+        bias = weights.get("bias", bias)
+        weights = {"weight": weight.scaled[0]}
     geometry = _Geometry(call, flow.shape, weight.shape[2:])
     flow, pads = _padded(call, flow, geometry.pads)
     arguments = (one_or_all(values) for values in (geometry.kernel, geometry.stride, pads, geometry.dilation))
     kernel, stride, padding, dilation = arguments
     groups, biased = call.get("group", 1), "bias" in weights
     op = Conv(weight.shape[0], kernel, stride, padding, dilation, groups, biased, not weight.fixed)
-    return _biased(call, _windowed(call, op, flow, weights), bias)
+    given = _windowed(call, op, flow, weights)
+    if weight.scaled is not None:
+        given = call.emit(LayerScale(), [given], given.shape, given.batch, {"gamma": weight.scaled[1]})
+    return _biased(call, given, bias)
 
 
 def _conv_of_many(call: Call, flow: Flow) -> Value:
