@@ -114,7 +114,8 @@ def _upsample(op: Any, x: Array, drawn: Any) -> Array:
         wide = np.pad(x, [(1, 1) if a == axis else (0, 0) for a in range(x.ndim)])
         parts, neighbours = [], []
         for i in range(out):
-            low, rest = divmod((2 * i + 1) * n - out, 2 * out)
+            whole = max(out - 1, 1) if op.align_corners else 2 * out
+            low, rest = divmod(i * (n - 1) if op.align_corners else (2 * i + 1) * n - out, whole)
             parts.append(wide.take(low + 1, axis) + (wide.take(low + 2, axis) if rest else 0))
             neighbours.append(2 if rest else 1)
         x = np.stack(parts, axis) / np.mean(neighbours)

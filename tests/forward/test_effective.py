@@ -67,6 +67,11 @@ NETWORKS = {
         "- conv_transpose: {out_channels: 2, kernel_size: 5, stride: 3, dilation: 2}",
         "2x9",
     ),
+    "interpolated between the corners": (
+        "- conv: {out_channels: 2, kernel_size: 3}\n- upsample: {size: [7, 3], mode: bilinear, align_corners: true}\n"
+        "- conv: {out_channels: 1, kernel_size: 2}",
+        "1x6x7",
+    ),
     "channels of zeros": (
         "- add:\n    - - pad: {channels: [0, 3]}\n    - - conv: {out_channels: 4, kernel_size: 3, padding: 1}",
         "1x9x7",
