@@ -329,6 +329,17 @@ CASES: dict[str, Case] = {
         "permute conv permute relu",
         "float[N,2,3,4,8] x",
     ),
+    "conv_of_heads": Case(
+        "r = Reshape(x, parts) c = Conv<pads=[0,1,1,1,1,0],strides=[1,2,1]>(r, w, b) y = Relu(c)",
+        {"parts": np.array([-1, 3, 2, 4, 6], I64), "w": (4, 3, 2, 3, 3), "b": (4,)},
+        "reshape split flatten conv reshape split flatten conv reshape concat relu",
+        "float[N,2,3,8,6] x",
+    ),
+    "rolled_by_nothing": Case(
+        "a = Slice(x, o, m, w) b = Slice(x, z, o, w) c = Concat<axis=2>(a, b) y = Relu(c)",
+        {"z": np.array([0], I64), "o": np.array([0], I64), "m": np.array([2**63 - 1], I64), "w": np.array([2], I64)},
+        "relu",
+    ),
     "weights_that_are_standardised": Case(
         "m = ReduceMean<axes=[1,2,3]>(stem_weight) d = Sub(stem_weight, m) v = ReduceL2<axes=[1,2,3]>(d)"
         " u = Div(d, v) y = Conv(x, u)",
@@ -476,6 +487,18 @@ def test_a_kernel_that_is_moved_in_two_ways(second: str, tmp_path: Path) -> None
     assert archcalc.prove(network).agrees  # its arrays are not taken for what a layer holds
     x = values("x", (2, 4, 9, 9))
     assert close(archcalc.run(network, x, timed=False).output, by_onnxruntime(proto, {"x": x})[0])
+
+
+def test_a_kernel_that_several_volumes_of_a_sample_share(tmp_path: Path) -> None:
+    """Its numbers count once, its products for each volume; so many volumes that no table would be read are refused."""
+    case = CASES["conv_of_heads"]
+    analysis = archcalc.analyse(imported(model(case.body, case.weights, case.x), tmp_path))
+    assert analysis.params.params == 4 * 3 * 2 * 3 * 3 + 4
+    assert analysis.cost.macs == 2 * (4 * 2 * 2 * 5) * (3 * 2 * 3 * 3)
+    body = "r = Reshape(x, parts) y = Conv(r, w)"
+    weights = {"parts": np.array([-1, 1, 2, 2, 2], I64), "w": (1, 1, 1, 1, 1)}
+    with pytest.raises(archcalc.UsageError, match="it convolves 65 maps a sample"):
+        imported(model(body, weights, "float[N,65,2,2,2] x"), tmp_path)
 
 
 def test_a_kernel_that_reads_all_channels_and_groups_of_them(tmp_path: Path) -> None:

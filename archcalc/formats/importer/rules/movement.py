@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from archcalc.formats.importer.lowering import Call, Rule, Unlike
-from archcalc.formats.importer.values import Batch, Constant, Flow, Value, sample_axis
+from archcalc.formats.importer.values import Batch, Constant, Flow, Value, computed, sample_axis
 from archcalc.numbers import product
 from archcalc.ops import OPS
 from archcalc.ops.base import Shape
@@ -156,7 +156,7 @@ def cut(call: Call, flow: Flow, axis: int, start: int, end: int, step: int = 1) 
 
 
 def slices(call: Call) -> Value:
-    """Along several axes one after the other; backwards by naming the units."""
+    """Along several axes one after the other; backwards by naming the units. What is left of nothing is a constant."""
     flow = call.flow()
     starts, ends = call.numbers("starts", 1), call.numbers("ends", 2)
     if starts is None or ends is None:
@@ -169,12 +169,19 @@ def slices(call: Call) -> Value:
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
         units = range(flow.shape[axis])[slice(max(start, -(2**62)), min(end, 2**62), step)]
         if not units:
-            raise Unlike("it leaves nothing")
+            return _nothing((*flow.shape[:axis], 0, *flow.shape[axis + 1 :]))
         if step > 0:
             flow = cut(call, flow, axis, units[0], units[-1] + 1, step)
         else:
             flow = select(call, flow, axis, tuple(units))
     return flow
+
+
+def _nothing(shape: Shape) -> Constant:
+    """An array without values, as a map rolled by nothing is joined with."""
+    import numpy as np
+
+    return computed(np.zeros(shape, np.float32))
 
 
 def select(call: Call, flow: Flow, axis: int, units: tuple[int, ...]) -> Flow:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from archcalc.formats.importer.lowering import Call, Rule, Unlike
-from archcalc.formats.importer.rules.movement import one_or_all, turned
+from archcalc.formats.importer.rules.movement import cut, joined, one_or_all, turned
 from archcalc.formats.importer.values import Batch, Constant, Flow, Value
 from archcalc.numbers import ceil_div
 from archcalc.ops import OPS
@@ -15,6 +15,9 @@ from archcalc.ops.pool import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool
 from archcalc.ops.reshape import Pad, Upsample
 
 Pairs = tuple[tuple[int, int], ...]
+
+MOST_MAPS = 64
+"""Maps of a sample that get a convolution each."""
 
 
 class _Geometry:
@@ -99,10 +102,14 @@ def _is_nothing(bias: Constant) -> bool:
 def conv(call: Call) -> Value:
     """With the padding that `auto_pad` means written out, and factors of the weights as a layer behind it."""
     flow = call.flow()
-    if flow.batch is not None and flow.batch.axis == 0 and not flow.batch.alone and len(flow.shape) == 4:
-        return _conv_of_many(call, flow)
+    if flow.batch is not None and flow.batch.axis == 0 and not flow.batch.alone and len(flow.shape) in (4, 5):
+        return _conv_of_many(call, flow) if len(flow.shape) == 4 else _conv_of_each(call, flow)
     flow = _map(call)
-    weights, bias = _weights(call, len(flow.shape))
+    return _conv_of_one(call, flow, *_weights(call, len(flow.shape)))
+
+
+def _conv_of_one(call: Call, flow: Flow, weights: dict[str, Constant], bias: Constant | None) -> Flow:
+    """One map a sample."""
     weight = weights["weight"]
     if weight.scaled is not None:
         bias = weights.get("bias", bias)
@@ -137,6 +144,22 @@ def _conv_of_many(call: Call, flow: Flow) -> Value:
     op = Conv(outputs, kernel, stride, padding, dilation, groups, biased, not weight.fixed)
     back = turned(call, _biased(call, _windowed(call, op, front, weights), bias), (0, 2, 1, 3, 4))
     return call.reshape(back, (count * maps, *back.shape[2:]), Batch(0, 1, maps))
+
+
+def _conv_of_each(call: Call, flow: Flow) -> Value:
+    """Several maps a sample that have all the axes there can be: a convolution for each, all with the same weights."""
+    count, maps = call.count, flow.shape[0] // call.count
+    if maps > MOST_MAPS:
+        raise Unlike(f"it convolves {maps} maps a sample")
+    weights, bias = _weights(call, len(flow.shape))
+    apart = call.reshape(flow, (count, maps, *flow.shape[1:]), Batch(0))
+    given = []
+    for number in range(maps):
+        one = call.reshape(cut(call, apart, 1, number, number + 1), (count, *flow.shape[1:]), Batch(0))
+        convolved = _conv_of_one(call, one, weights, bias)
+        given.append(call.reshape(convolved, (count, 1, *convolved.shape[1:]), Batch(0)))
+    whole = joined(call, given, 1)
+    return call.reshape(whole, (count * maps, *whole.shape[2:]), Batch(0, 1, maps))
 
 
 def conv_transpose(call: Call) -> Value:
