@@ -5,17 +5,14 @@ from collections.abc import Mapping, Sequence
 from archcalc.errors import Problem, UsageError, did_you_mean
 from archcalc.formats.importer.draft import Sketch
 from archcalc.formats.importer.folding import fold
+from archcalc.formats.importer.inferred import inferred_shapes
 from archcalc.formats.importer.lowering import Call, Lowering, Unlike, constant_of
 from archcalc.formats.importer.program import Operation, Program
 from archcalc.formats.importer.rules import RULES
 from archcalc.formats.importer.sequences import without_lists
-from archcalc.formats.importer.values import Batch, Constant, Flow, Value, broadcast_shape
+from archcalc.formats.importer.values import Batch, Constant, Flow, Value
 from archcalc.ops.base import Shape
 from archcalc.ops.unknown import Unknown
-
-_COMPARING = ("Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal", "And", "Or", "Xor", "Not", "IsNaN", "IsInf")
-_ELEMENTWISE = frozenset((*_COMPARING, "Where", "Mod", "Sign", "Floor", "Ceil", "Round", "Tan", "Atan", "Sinh", "Cosh"))
-"""What gives the shape that numpy's rules give its inputs, be it not ours otherwise."""
 
 
 def sketched(program: Program, shapes: Mapping[str, Shape], count: int) -> Sketch:
@@ -80,7 +77,8 @@ def _branched(lowering: Lowering, call: Call) -> bool:
 
 
 def _unknown(call: Call, reason: str) -> Sequence[Value | None]:
-    """Layers that stand for an operation that is not ours, by the shapes that the file states for its outputs.
+    """Layers that stand for an operation that is not ours, by the shapes that the file states for its outputs, or else
+    by those that follow from its inputs.
 
     None for outputs that nobody reads: files rarely state their shapes.
     """
@@ -90,19 +88,27 @@ def _unknown(call: Call, reason: str) -> Sequence[Value | None]:
         if name not in call.lowering.read:
             outputs.append(None)
             continue
-        stated = call.lowering.program.stated.get(name, ())
-        shape = tuple(
-            size if isinstance(size, int) else call.count if place == 0 else -1 for place, size in enumerate(stated)
-        )
-        if not shape and name in call.lowering.frozen:
-            shape = call.lowering.frozen[name].shape
-        elif not shape and call.kind in _ELEMENTWISE:
-            shape = broadcast_shape([value.shape for value in call.inputs if value is not None]) or ()
+        shape, batch = _stated(call, name)
+        if not shape or min(shape) < 1:
+            shape, batch = inferred_shapes(call).get(name, ((), None))
         if not shape or min(shape) < 1:
             hint = did_you_mean(call.kind, RULES) if call.kind not in RULES else ""
             raise call.error(f"{reason}, and the file does not say what shape '{name}' has", hint)
-        follows = any(flow.batch is not None for flow in flows) and shape[0] == call.count
-        batch = Batch(0) if follows and len(shape) > 1 else None
         op = Unknown(call.kind, Flow(0, shape, batch).sample)
         outputs.append(call.emit(op, flows, shape, batch))
     return outputs
+
+
+def _stated(call: Call, name: str) -> tuple[Shape, Batch | None]:
+    """A shape as the file has it, and the batch in front if it fits there; () if the file says nothing.
+
+    A name in front is the batch's size, and elsewhere a size that is not known.
+    """
+    stated = call.lowering.program.stated.get(name, ())
+    if not stated and name in call.lowering.frozen:
+        return call.lowering.frozen[name].shape, None
+    shape = tuple(
+        size if isinstance(size, int) else call.count if place == 0 else -1 for place, size in enumerate(stated)
+    )
+    follows = any(isinstance(value, Flow) and value.batch is not None for value in call.inputs)
+    return shape, Batch(0) if follows and len(shape) > 1 and shape[0] == call.count else None
