@@ -365,8 +365,8 @@ def _upsample(op: Any, site: Site) -> Step:
     function, size = _functional("interpolate"), site.output[1:]
     if op.mode == "nearest":
         return lambda x: function(x, size)
-    mode = ("linear", "bilinear", "trilinear")[site.rank - 1]
-    return lambda x: function(x, size, mode=mode, align_corners=False)
+    mode = op.mode if op.mode == "bicubic" else ("linear", "bilinear", "trilinear")[site.rank - 1]
+    return lambda x: function(x, size, mode=mode, align_corners=op.align_corners)
 
 
 STEPS: dict[str, Callable[[Any, Site], Step]] = {

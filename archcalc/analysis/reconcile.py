@@ -207,14 +207,9 @@ def _on_maps(count: Count) -> Count:
     return lambda layer: count(layer) if len(layer.inputs[0]) == 3 else 0
 
 
-def _upsample(by_axes: Mapping[int, int], nearest: int) -> Count:
-    """So many a value of the output: linear interpolation by the number of spatial axes."""
-
-    def count(layer: Facts) -> int:
-        linear = layer.work.multiplies > 0
-        return layer.written * (by_axes.get(len(layer.output) - 1, 0) if linear else nearest)
-
-    return count
+def _upsample(by_taps: Mapping[int, int]) -> Count:
+    """So many a value of the output, by how many values that is interpolated from: none is the nearest."""
+    return lambda layer: layer.written * by_taps.get(layer.work.multiplies // layer.written, 0)
 
 
 def _thop_adaptive(layer: Facts) -> int:
@@ -290,7 +285,7 @@ _FVCORE = {
     "instance_norm": Rule(_norm(5, 4), "5 a value"),
     "adaptive_avgpool": _FVCORE_POOL,
     "global_avgpool": _FVCORE_POOL,
-    "upsample": Rule(_on_maps(_upsample({2: 4}, 1)), "1 a value of the output, bilinear 4"),
+    "upsample": Rule(_on_maps(_upsample({0: 1, 4: 4})), "1 a value of the output, bilinear 4"),
 }
 
 _FUNCTION = "not counted where it is called as a function"
@@ -309,7 +304,9 @@ _THOP = {
     "avgpool": Rule(_written(1), "1 a value of the output", _nothing, _FUNCTION),
     "adaptive_avgpool": _THOP_POOL,
     "global_avgpool": _THOP_POOL,
-    "upsample": Rule(_upsample({1: 5, 2: 11}, 1), "1 a value of the output, bilinear 11", _nothing, _FUNCTION),
+    "upsample": Rule(
+        _upsample({0: 1, 2: 5, 4: 11, 16: 259}), "1 a value of the output, bilinear 11", _nothing, _FUNCTION
+    ),
 }
 
 _TWICE = "once where it is called as a function"

@@ -11,6 +11,7 @@ import numpy as np
 
 from archcalc.forward.kernels import Array, function, movement, norm, pool, product, reduce, unitwise
 from archcalc.forward.kernels.erf import erf
+from archcalc.forward.kernels.resample import cubic, triangle
 from archcalc.ops.base import Shape, Window, axis_of, both_sides, spread
 from archcalc.ops.conv import sides
 
@@ -121,7 +122,8 @@ def _upsample(op: Any, inputs: Sequence[Array], weights: Weights) -> Array:
     sizes = op.output((sample_shape(inputs[0]),))[1:]
     if op.mode == "nearest":
         return movement.upsample_nearest(inputs[0], sizes)
-    return movement.upsample_linear(inputs[0], sizes, op.align_corners)
+    curve, reach = (cubic, 2) if op.mode == "bicubic" else (triangle, 1)
+    return movement.interpolated(inputs[0], sizes, op.align_corners, curve, reach)
 
 
 def _reshaped(op: Any, inputs: Sequence[Array], weights: Weights) -> Array:

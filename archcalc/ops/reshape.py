@@ -271,11 +271,12 @@ class Pad(_Movement, frozen=True):
 
 
 class Upsample(Op, frozen=True):
-    """Makes maps larger: by a whole `scale_factor`, or to `size`; by the nearest value or by linear interpolation.
+    """Makes maps larger: by a whole `scale_factor`, or to `size`; by the nearest value or by interpolation.
 
-    From n to o units, unit i reads ⌊i·n/o⌋ (nearest), or the two units around (i + ½)·n/o − ½ on each axis (linear);
-    with `align_corners` those around i·(n − 1)/(o − 1), so that the first and the last units are those of the map. Work
-    of linear interpolation over r axes: 2^r multiplications and 2^r − 1 additions an output.
+    From n to o units, unit i reads ⌊i·n/o⌋ (nearest), or on each axis the two (linear) or four (bicubic) units around
+    (i + ½)·n/o − ½; with `align_corners` those around i·(n − 1)/(o − 1), so that the first and the last units are those
+    of the map. Work of interpolation from t units on each of r axes: t^r multiplications and t^r − 1 additions an
+    output. Bicubic is the convolution kernel of Keys (1981) with a = −0.75.
     Source: torch.nn.Upsample.
     """
 
@@ -283,7 +284,7 @@ class Upsample(Op, frozen=True):
 
     scale_factor: PerAxis | None = None
     size: PerAxis | None = None
-    mode: Literal["nearest", "linear", "bilinear", "trilinear"] = "nearest"
+    mode: Literal["nearest", "linear", "bilinear", "trilinear", "bicubic"] = "nearest"
     align_corners: bool = False
 
     def check(self, inputs: Shapes) -> Iterator[Complaint]:
@@ -293,13 +294,17 @@ class Upsample(Op, frozen=True):
             yield Complaint("upsample takes either scale_factor or size")
         else:
             yield from per_axis_fits(self, rank, "size" if self.scale_factor is None else "scale_factor")
-        needed = {"bilinear": 2, "trilinear": 3}.get(self.mode, rank)
+        needed = {"bilinear": 2, "trilinear": 3, "bicubic": 2}.get(self.mode, rank)
         if needed != rank:
-            yield Complaint(
-                f"mode {self.mode} is for {needed} spatial axes, this has {rank}", "mode", "'linear' fits any"
-            )
+            hint = "" if self.mode == "bicubic" else "'linear' fits any"
+            yield Complaint(f"mode {self.mode} is for {needed} spatial axes, this has {rank}", "mode", hint)
         if self.align_corners and self.mode == "nearest":
             yield Complaint("align_corners is for interpolation, this takes the nearest value", "align_corners")
+
+    @property
+    def _reach(self) -> int:
+        """How many units away interpolation reads, and on either side."""
+        return 2 if self.mode == "bicubic" else 1
 
     def _ratios(self, shape: Shape) -> tuple[tuple[int, int], ...]:
         """Per spatial axis n and o of the docstring; 1 and the factor where a scale factor is given."""
@@ -319,20 +324,22 @@ class Upsample(Op, frozen=True):
     def work(self, inputs: Shapes, output: Shape) -> Work:
         if self.mode == "nearest":
             return NO_WORK
-        taps = 2 ** (len(output) - 1)
+        taps = (2 * self._reach) ** (len(output) - 1)
         return Work(adds=product((*output, taps - 1)), multiplies=product((*output, taps)))
 
     def windows(self, inputs: Shapes, output: Shape) -> tuple[Reads, ...]:
         ratios = enumerate(self._ratios(inputs[0]), start=1)
         if self.mode == "nearest":
             return ((Window(0), *(Window(axis, o, n, o - 1, 1, o) for axis, (n, o) in ratios)),)
+        r = self._reach
         if self.align_corners:
-            # One unit lies on the first; of o, 1/(o − 1) apart, each reads what lies less than one unit from it.
+            # One unit lies on the first; of o, 1/(o − 1) apart, each reads what lies less than `reach` units from it.
             sizes = zip(inputs[0][1:], (maximum(o - 1, 1) for o in output[1:]), strict=True)
             steps = enumerate(sizes, start=1)
-            return ((Window(0), *(Window(a, 2 * m - 1, n - 1, m - 1, 1, m) for a, (n, m) in steps)),)
-        # On a grid 2·o apart the two neighbours of (2·i·n + n − o)/(2·o) lie within 2·o − 1 on either side of it.
-        return ((Window(0), *(Window(a, 4 * o - 1, 2 * n, 3 * o - n - 1, 1, 2 * o) for a, (n, o) in ratios)),)
+            return ((Window(0), *(Window(a, 2 * r * m - 1, n - 1, r * m - 1, 1, m) for a, (n, m) in steps)),)
+        # On a grid 2·o apart the neighbours of (2·i·n + n − o)/(2·o) lie within 2·r·o − 1 on either side of it.
+        sides = ((a, 2 * r * o - 1, n, o) for a, (n, o) in ratios)
+        return ((Window(0), *(Window(a, 2 * side + 1, 2 * n, side + o - n, 1, 2 * o) for a, side, n, o in sides)),)
 
     def saves(self, inputs: Shapes, output: Shape) -> Saved:
         return SAVES_NOTHING

@@ -150,13 +150,16 @@ def upsample(op: Any, x: Array, edge: float, rng: np.random.Generator) -> Array:
             x = x.take([i * n // out for i in range(out)], axis)
             continue
         # Between the units around (i + ½)·n/out − ½, or i·(n − 1)/(out − 1); the map goes on as `edge` on either side.
-        wide = np.pad(x, [(1, 1) if a == axis else (0, 0) for a in range(x.ndim)], constant_values=edge)
+        wide = np.pad(x, [(3, 3) if a == axis else (0, 0) for a in range(x.ndim)], constant_values=edge)
         parts = []
         for i in range(out):
             whole = max(out - 1, 1) if op.align_corners else 2 * out
             low, rest = divmod(i * (n - 1) if op.align_corners else (2 * i + 1) * n - out, whole)
-            part = wide.take(low + 1, axis)
-            parts.append(part if not rest else part * (1 - rest / whole) + wide.take(low + 2, axis) * rest)
+            if op.mode == "bicubic":  # by powers: none of the four shares is 0, which a field could not tell from none
+                parts.append(sum(wide.take(low + 3 + k, axis) * 2.0**k for k in (-1, 0, 1, *([2] if rest else []))))
+                continue
+            part = wide.take(low + 3, axis)
+            parts.append(part if not rest else part * (1 - rest / whole) + wide.take(low + 4, axis) * rest)
         x = np.stack(parts, axis)
     return x
 

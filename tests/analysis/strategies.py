@@ -45,9 +45,9 @@ class _Drafts:
         return tuple(self.number(low, high) for _ in range(self.rank))
 
     def interpolation(self) -> dict[str, Any]:
-        """The nearest value, or linear either way."""
-        mode = self.draw(st.sampled_from(["nearest", "linear"]))
-        return {"mode": mode, "align_corners": mode == "linear" and self.draw(st.booleans())}
+        """The nearest value, or interpolated either way."""
+        mode = self.draw(st.sampled_from(["nearest", "linear", *(["bicubic"] if self.rank == 2 else [])]))
+        return {"mode": mode, "align_corners": mode != "nearest" and self.draw(st.booleans())}
 
     def any_node(self) -> int:
         """A layer, the last ones more often than the first: deep networks show more than wide ones."""

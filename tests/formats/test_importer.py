@@ -301,6 +301,12 @@ CASES: dict[str, Case] = {
         {"s": np.array([1, 1, 3, 2], np.float32)},
         "upsample",
     ),
+    "cubic": Case('y = Resize<mode="cubic">(x, , s)', {"s": np.array([1, 1, 2, 3], np.float32)}, "upsample"),
+    "cubic_to_aligned_corners": Case(
+        'y = Resize<coordinate_transformation_mode="align_corners",mode="cubic">(x, , s)',
+        {"s": np.array([1, 1, 1.5, 3], np.float32)},
+        "upsample",
+    ),
     "upsample_of_opset_9": Case(
         'y = Upsample<mode="nearest">(x, s)', {"s": np.array([1, 1, 2, 2], np.float32)}, "upsample", opset=9
     ),

@@ -145,7 +145,7 @@ class _Drafts:
             "slice": {"start": self.number(0, 1), "step": self.number(1, 2), "dim": self.number(1, rank)},
             "channel_shuffle": {"groups": 2},
             "pad": {"padding": self.number(-1, 2), "channels": self.number(0, 1)},
-            "upsample": {"scale_factor": 2, "mode": self.choice("nearest", "linear")},
+            "upsample": {"scale_factor": 2, "mode": self.choice("nearest", "linear", "bicubic")},
             "permute": {"dims": self.draw(st.permutations(range(1, rank + 1)).map(lambda dims: (0, *dims)))},
             "groupnorm": {"num_groups": 1},
             "index_select": {"dim": self.number(1, rank), "index": (1, 0)},

@@ -104,20 +104,22 @@ def _adaptive_pool(op: Any, x: Array, drawn: Any) -> Array:
 
 
 def _upsample(op: Any, x: Array, drawn: Any) -> Array:
-    """Linear interpolation as the plain sum of the one or two neighbours, divided by how many those are on average."""
+    """Interpolation as the plain sum of the neighbours that it reads, divided by how many those are on average."""
     if op.mode == "nearest":
         return naive.upsample(op, x, 0.0, drawn)
     given = per_axis(op.scale_factor if op.size is None else op.size, x.ndim - 2)
     for axis, number in enumerate(given, start=2):
         n = x.shape[axis]
         out = n * number if op.size is None else number
-        wide = np.pad(x, [(1, 1) if a == axis else (0, 0) for a in range(x.ndim)])
+        wide = np.pad(x, [(3, 3) if a == axis else (0, 0) for a in range(x.ndim)])
         parts, neighbours = [], []
         for i in range(out):
             whole = max(out - 1, 1) if op.align_corners else 2 * out
             low, rest = divmod(i * (n - 1) if op.align_corners else (2 * i + 1) * n - out, whole)
-            parts.append(wide.take(low + 1, axis) + (wide.take(low + 2, axis) if rest else 0))
-            neighbours.append(2 if rest else 1)
+            more = 1 if op.mode == "bicubic" else 0
+            read = range(low - more, low + 1 + more + bool(rest))
+            parts.append(sum(wide.take(unit + 3, axis) for unit in read))
+            neighbours.append(len(read))
         x = np.stack(parts, axis) / np.mean(neighbours)
     return x
 

@@ -48,7 +48,8 @@ class Number:
 
     def __mul__(self, other: "Operand") -> "Number":
         product = self._made("multiplies", self.value * _value(other), other)
-        # A factor that is 0 for every input, as in an interpolation that hits a unit, leaves nothing to depend on.
+        # A factor that is 0 for every input, as in an interpolation that hits a unit, leaves nothing to depend on; a
+        # whole number is one of a curve's values, which is 0 by chance.
         return Number(0.0, 0, self.tally) if isinstance(other, float) and other == 0.0 else product
 
     def __truediv__(self, other: "Operand") -> "Number":

@@ -267,6 +267,9 @@ SAMPLES: list[Sample] = [
     Sample(ops.Upsample(size=(7, 1), mode="bilinear", align_corners=True), ((1, 4, 3),)),
     Sample(ops.Upsample(size=3, mode="linear", align_corners=True), ((1, 1),)),
     Sample(ops.Upsample((2, 1, 3), mode="trilinear"), ((1, 2, 3, 2),)),
+    Sample(ops.Upsample((2, 3), mode="bicubic"), ((2, 3, 4),)),
+    Sample(ops.Upsample(size=(5, 3), mode="bicubic"), ((1, 3, 5),)),
+    Sample(ops.Upsample(size=(7, 1), mode="bicubic", align_corners=True), ((1, 4, 3),)),
     Sample(ops.Parameter((1, 6)), ()),
     Sample(ops.Constant((2, 3)), ()),
     Sample(ops.Constant((3, 1, 2), -1.5), ()),
@@ -411,6 +414,7 @@ REFUSALS: list[Refusal] = [
     Refusal(ops.Upsample(), ((2, 3),), "either scale_factor or size"),
     Refusal(ops.Upsample(2, 6), ((2, 3),), "either scale_factor or size"),
     Refusal(ops.Upsample(2, align_corners=True), ((2, 3),), "align_corners is for interpolation"),
+    Refusal(ops.Upsample(2, mode="bicubic"), ((2, 3),), "mode bicubic is for 2 spatial axes, this has 1"),
     Refusal(ops.Upsample((2, 2)), ((2, 3),), "scale_factor has 2 numbers for 1 axis"),
     Refusal(ops.Upsample(size=(2, 2)), ((2, 3),), "size has 2 numbers for 1 axis"),
     Refusal(

@@ -73,10 +73,10 @@ def adaptive_poolings(draw: Draw) -> Sample:
 
 @st.composite
 def upsamplings(draw: Draw) -> Sample:
-    """To any size, smaller ones too, or by a factor; by the nearest value or by linear interpolation."""
+    """To any size, smaller ones too, or by a factor; by the nearest value or by interpolation."""
     axes = draw(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 12), st.integers(1, 5)), min_size=1, max_size=2))
     sizes, targets, factors = zip(*axes, strict=True)
-    mode = draw(st.sampled_from(["nearest", {1: "linear", 2: "bilinear"}[len(axes)]]))
+    mode = draw(st.sampled_from(["nearest", *{1: ["linear"], 2: ["bilinear", "bicubic"]}[len(axes)]]))
     given = {"size": targets} if draw(st.booleans()) else {"scale_factor": factors}
     corners = mode != "nearest" and draw(st.booleans())
     return Sample(ops.Upsample(**given, mode=mode, align_corners=corners), ((1, *sizes),))

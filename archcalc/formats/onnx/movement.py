@@ -121,7 +121,8 @@ def upsample(op: Any, layer: Layer) -> None:
     else:
         sizes = layer.with_batch(*layer.output)
         where = "align_corners" if op.align_corners else "half_pixel"
-        layer.node("Resize", layer.inputs[0], "", "", sizes, mode="linear", coordinate_transformation_mode=where)
+        mode = "cubic" if op.mode == "bicubic" else "linear"
+        layer.node("Resize", layer.inputs[0], "", "", sizes, mode=mode, coordinate_transformation_mode=where)
 
 
 def _nearest(layer: Layer) -> None:

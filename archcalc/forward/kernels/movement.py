@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from archcalc.forward.kernels import Array
-from archcalc.forward.kernels.resample import between, resample, triangle
+from archcalc.forward.kernels.resample import Curve, between, resample, triangle
 from archcalc.forward.kernels.window import Sides, padded
 
 DealtOut = Literal["crd", "dcr"]
@@ -156,15 +156,16 @@ def upsample_nearest(x: Array, sizes: Sequence[int]) -> Array:
     return x
 
 
-def upsample_linear(x: Array, sizes: Sequence[int], align_corners: bool = False) -> Array:
-    """From n to o units on each spatial axis; unit i lies between the two units around (i + ½)·n/o − ½.
+def interpolated(
+    x: Array, sizes: Sequence[int], align_corners: bool = False, curve: Curve = triangle, reach: int = 1
+) -> Array:
+    """From n to o units on each spatial axis; unit i is a sum of the units less than `reach` from (i + ½)·n/o − ½.
 
-    Ahead of the first unit's centre it is the first unit, behind the last one's the last. With `align_corners` it lies
-    at i·(n − 1)/(o − 1). A unit that lies on another reads no neighbour of it: not even 0 times, which is NaN if the
-    neighbour is.
+    `curve` says how much one counts, by its distance. Beyond the map are the units at its edge. With `align_corners`
+    unit i lies at i·(n − 1)/(o − 1).
     """
     for axis, o in enumerate(sizes, start=2):
         n, units = x.shape[axis], np.arange(o)
         points = units * (n - 1) / max(o - 1, 1) if align_corners else ((2 * units + 1) * n - o) / (2 * o)
-        x = resample(x, axis, *between(points, n, triangle, 1))
+        x = resample(x, axis, *between(points, n, curve, reach))
     return x

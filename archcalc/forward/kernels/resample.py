@@ -26,19 +26,21 @@ def between(
 
     A unit at distance d has share curve(d·zoom), as far as `reach`; a zoom below 1 widens the curve, so that nothing
     between the points is left out (antialiasing), and shares then sum to 1 again. Units beyond the edge are the unit
-    at the edge, or without `outside` left out. A unit that has no share is not read: not even 0 times, which is NaN if
-    the unit is.
+    at the edge, or without `outside` left out. A unit that is left out or lies as far as `reach` is not read: not even
+    0 times, which is NaN if the unit is.
     """
     width = int(np.ceil(reach / zoom))
     seen = np.floor(points)[:, None] + np.arange(1 - width, width + 1)
-    shares = curve((seen - points[:, None]) * zoom)
+    distances = (seen - points[:, None]) * zoom
+    shares, read = curve(distances), np.abs(distances) < reach
     if not outside:
-        shares = np.where((seen >= 0) & (seen < n), shares, 0)
+        read &= (seen >= 0) & (seen < n)
+        shares = np.where(read, shares, 0)
     if not outside or zoom < 1:
         shares = shares / shares.sum(1, keepdims=True)
     places = np.clip(seen, 0, n - 1).astype(np.int64)
     most = places[np.arange(len(places)), shares.argmax(1)]
-    return np.where(shares == 0, most[:, None], places), shares
+    return np.where(read, places, most[:, None]), shares
 
 
 def triangle(distance: Array) -> Array:

@@ -137,9 +137,22 @@ def taps(n: int, o: int, mode: str, corners: bool) -> list[list[tuple[int, Fract
     if corners:
         centres = [Fraction(i * (n - 1), o - 1) if o > 1 else Fraction(0) for i in range(o)]
     else:
-        centres = [max(Fraction(0), Fraction(2 * i + 1, 2) * Fraction(n, o) - Fraction(1, 2)) for i in range(o)]
-    below = [(math.floor(centre), centre % 1) for centre in centres]
+        centres = [Fraction(2 * i + 1, 2) * Fraction(n, o) - Fraction(1, 2) for i in range(o)]
+    if mode == "bicubic":
+        # A unit that lies on another has no fourth less than 2 away: that one it reads twice, the second time 0 times.
+        four = [(-1, 0, 1, 2 if centre % 1 else 0) for centre in centres]
+        steps = [(keys(1 + c % 1), keys(c % 1), keys(1 - c % 1), keys(2 - c % 1)) for c in centres]
+        units = [[min(max(math.floor(c) + k, 0), n - 1) for k in ks] for c, ks in zip(centres, four, strict=True)]
+        return [list(zip(at, shares, strict=True)) for at, shares in zip(units, steps, strict=True)]
+    below = [(math.floor(centre), centre % 1) for centre in (max(Fraction(0), centre) for centre in centres)]
     return [[(low, 1 - share), (min(low + 1, n - 1), share)] for low, share in below]
+
+
+def keys(d: Fraction, a: Fraction = Fraction(-3, 4)) -> Fraction:
+    """The cubic convolution kernel as it stands in Keys (1981), equation (4), with the slope of torch."""
+    if d < 1:
+        return (a + 2) * d**3 - (a + 3) * d**2 + 1
+    return a * d**3 - 5 * a * d**2 + 8 * a * d - 4 * a
 
 
 def upsample(bench: Bench) -> Grid:
@@ -154,6 +167,8 @@ def upsample(bench: Bench) -> Grid:
         if op.mode == "nearest":
             return values[0]
         shares = [float(math.prod(share for _, share in corner)) for corner in corners]
+        if op.mode == "bicubic":  # its curve passes through 0 where a unit is read: an int, which the bench takes so
+            shares = [share or 0 for share in shares]
         return add_up([value * share for value, share in zip(values, shares, strict=True)])
 
     return build((x.shape[0], *sizes), unit)

@@ -1,5 +1,6 @@
 """Convolutions, poolings and resizing: what slides over maps."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -237,7 +238,7 @@ def lp_pool(call: Call) -> Value:
 
 
 def resize(call: Call) -> Value:
-    """Resize and, before opset 10, Upsample: by the nearest value or linear, as `upsample` does it."""
+    """Resize and, before opset 10, Upsample: by the nearest value or interpolated, as `upsample` does it."""
     flow, mode = _map(call), call.get("mode", "nearest")
     rank = len(flow.shape) - 2
     scales, sizes = _scales(call), call.numbers("", 3) if call.kind == "Resize" else None
@@ -255,14 +256,12 @@ def resize(call: Call) -> Value:
     if factors is not None and any(n * f != int(n * f) for n, f in zip(flow.shape[2:], factors, strict=True)):
         raise Unlike("its scales do not give whole sizes")
     corners = _aligns_corners(call, mode, flow.shape, target)
-    linear: Any = (
-        "nearest" if mode == "nearest" else "linear" if rank == 1 else "bilinear" if rank == 2 else "trilinear"
-    )
+    by: Any = {"nearest": "nearest", "cubic": "bicubic"}.get(mode, ("linear", "bilinear", "trilinear")[rank - 1])
     whole = all(m % n == 0 for n, m in zip(flow.shape[2:], target[2:], strict=True))
     if whole:
         ratios = one_or_all([m // n for n, m in zip(flow.shape[2:], target[2:], strict=True)])
-        return _windowed(call, Upsample(scale_factor=ratios, mode=linear, align_corners=corners), flow)
-    return _windowed(call, Upsample(size=one_or_all(target[2:]), mode=linear, align_corners=corners), flow)
+        return _windowed(call, Upsample(scale_factor=ratios, mode=by, align_corners=corners), flow)
+    return _windowed(call, Upsample(size=one_or_all(target[2:]), mode=by, align_corners=corners), flow)
 
 
 def _scales(call: Call) -> tuple[float, ...] | None:
@@ -279,8 +278,9 @@ def _aligns_corners(call: Call, mode: str, shape: Shape, target: Shape) -> bool:
     where = call.get("coordinate_transformation_mode", "half_pixel" if call.opset > 10 else "asymmetric")
     nearest = call.get("nearest_mode", "round_prefer_floor" if call.opset > 10 else "floor")
     whole = all(m % n == 0 for n, m in zip(shape, target, strict=True))
-    if call.get("antialias", 0) or call.get("exclude_outside", 0) or mode not in ("nearest", "linear"):
-        raise Unlike(f"{mode} interpolation is not done here")
+    cubic = mode == "cubic" and len(shape) == 4 and math.isclose(call.get("cubic_coeff_a", -0.75), -0.75)
+    if call.get("antialias", 0) or call.get("exclude_outside", 0) or not (mode in ("nearest", "linear") or cubic):
+        raise Unlike(f"this {mode} interpolation is not done here")
     if mode == "nearest":
         halves = where == "half_pixel" and whole and nearest in ("round_prefer_floor", "round_prefer_ceil")
         if not halves and (where, nearest) != ("asymmetric", "floor"):
@@ -289,7 +289,7 @@ def _aligns_corners(call: Call, mode: str, shape: Shape, target: Shape) -> bool:
     if where == "half_pixel" or (where == "pytorch_half_pixel" and min(target[2:]) > 1):
         return False
     if where != "align_corners":
-        raise Unlike(f"linear interpolation by {where} is not done here")
+        raise Unlike(f"{mode} interpolation by {where} is not done here")
     return True
 
 

@@ -190,6 +190,22 @@ def resize_linear(x, size, *, align_corners=False):
         x = ops.take(x, below, axis=axis) * (1 - share) + ops.take(x, above, axis=axis) * share
     return x
 ''',
+    "resize_cubic": '''\
+def resize_cubic(x, size, *, align_corners=False):
+    """From n to o units by axis: unit i is mixed of the four units around (i + 1/2)·n/o - 1/2, or with aligned corners
+    around i·(n - 1)/(o - 1), by the cubic kernel of Keys with a = -0.75."""
+    for axis, o in enumerate(size, start=1):
+        n, units, parts = x.shape[axis], np.arange(o), []
+        places = units * (n - 1) / max(o - 1, 1) if align_corners else (units + 0.5) * n / o - 0.5
+        for near in (-1, 0, 1, 2):
+            unit = np.floor(places) + near
+            d = abs(unit - places)
+            share = np.where(d <= 1, (1.25 * d - 2.25) * d * d + 1, ((3.75 - 0.75 * d) * d - 6) * d + 3)
+            share = share.reshape(-1, *[1] * (len(x.shape) - 1 - axis)).astype(x.dtype)
+            parts.append(ops.take(x, np.clip(unit, 0, n - 1).astype(int), axis=axis) * share)
+        x = sum(parts)
+    return x
+''',
     "LayerScale": '''\
 class LayerScale(layers.Layer):
     """A learned factor for each channel, which has `behind` axes behind it."""

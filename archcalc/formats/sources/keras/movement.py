@@ -89,7 +89,8 @@ def upsample(op: Any, place: Place) -> Said:
     rank = len(place.output) - 1
     ratios = list(zip(place.inputs[0][1:], place.output[1:], strict=True))
     if op.mode != "nearest":
-        return made("resize_linear", ("size", place.output[1:]), ("align_corners", op.align_corners, False))
+        helper = "resize_cubic" if op.mode == "bicubic" else "resize_linear"
+        return made(helper, ("size", place.output[1:]), ("align_corners", op.align_corners, False))
     if all(o % n == 0 for n, o in ratios):
         return made(f"layers.UpSampling{rank}D", ("size", alike(tuple(o // n for n, o in ratios))))
     form = "{0}"

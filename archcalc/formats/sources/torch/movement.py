@@ -57,7 +57,7 @@ def pad(op: Any, inputs: Shapes, output: Shape) -> Said:
 def upsample(op: Any, inputs: Shapes, output: Shape) -> Said:
     """Where torch's quotients of floats could fall short of a whole one, the units that are read are listed."""
     rank = len(output) - 1
-    mode = op.mode if op.mode == "nearest" else _LINEAR[rank]
+    mode = op.mode if op.mode in ("nearest", "bicubic") else _LINEAR[rank]
     if op.size is None:
         return made(
             "nn.Upsample",
