@@ -236,9 +236,7 @@ class _Trace:
             return
         through = f" through {self.analysis.graph.nodes[producer].name}" if len(self.node.inputs) > 1 else ""
         if before.period > 1 or int(window.upsample) > 1:
-            yield Step(
-                f"size{through}", "", f"from {before.size}, on a grid spread by {int(window.upsample)}", after.size
-            )
+            yield Step(f"size{through}", "", f"from {before.size}, through {_spread_points(before, plain)}", after.size)
             return
         leaves = (
             Traced(before.size, "size before"),
@@ -256,6 +254,17 @@ def _window_on(seen: Seen, reads: Reads) -> Window | None:
     if not isinstance(seen, Field):
         return None
     return next((entry for entry in reads if isinstance(entry, Window) and entry.axis == seen.axis), None)
+
+
+def _spread_points(before: Field, reads: Reads) -> str:
+    """How many points of a spread grid a window has, and how far apart on the network's input they are."""
+    from fractions import Fraction
+
+    window = _window_on(before, reads)
+    if window is None or window.kernel == 1:
+        return "1 point of a spread grid"
+    apart = Fraction(before.stride) * window.dilation / window.upsample
+    return f"{window.kernel} points of a spread grid, {apart} of the input apart"
 
 
 def _by_axis(axes: list[tuple[str, list[Step]]]) -> Iterator[Step]:

@@ -40,10 +40,18 @@ def table(swept: Swept) -> Table:
         facts.append(Fact("Left out", tally.excluded, "count", f"not {swept.where}"))
     if swept.choice:
         facts.append(Fact("Chosen", len(swept.rows), "count", swept.choice))
-    columns = tuple(_column(key, key in swept.targets, key in swept.numbers) for key in swept.columns)
+    shown = [place for place, key in enumerate(swept.columns) if key not in _told_twice(swept)]
+    keys = [swept.columns[place] for place in shown]
+    columns = tuple(_column(key, key in swept.targets, key in swept.numbers) for key in keys)
     conventions = [*swept.fixed, f"activations: model {swept.model}", *(["training"] if swept.training else [])]
-    body = tuple(Row(tuple(row)) for row in swept.rows)
+    body = tuple(Row(tuple(row[place] for place in shown)) for row in swept.rows)
     return Table(f"{swept.title}: sweep", " · ".join(conventions), columns, body, (), tuple(facts), tuple(notes))
+
+
+def _told_twice(swept: Swept) -> tuple[str, ...]:
+    """What another column says as well, where nobody chose the columns: by the model peak, activations are."""
+    all_of_them = set(QUANTITIES) <= set(swept.columns)
+    return ("activation_bytes",) if swept.model == "peak" and all_of_them else ()
 
 
 def _column(key: str, target: bool, number: bool) -> Column:

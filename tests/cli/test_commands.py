@@ -303,3 +303,14 @@ def test_explanations_answer_what_the_analyses_answer(name: str) -> None:
         assert params == 0 or params in results["Parameters"], node.name
         assert cost.flops == 0 or {cost.macs or cost.flops, cost.flops} <= {*results["Operations"]}, node.name
         assert results["Memory"][-1] == analysis.memory.layers[position].bytes
+
+
+def test_fields_behind_an_upsampling_are_told_by_points_of_a_grid(tmp_path: Path) -> None:
+    """Three units, each half an input unit from the next: what the first and the last see is 4 wide together."""
+    path = tmp_path / "shuffled.yaml"
+    path.write_text(
+        "archcalc: 1\ninput: [3, 16, 16]\nlayers:\n- conv: {out_channels: 16, kernel_size: 3, padding: 1}\n"
+        "- pixel_shuffle: {upscale_factor: 2}\n- conv: {name: last, out_channels: 8, kernel_size: 3, padding: 1}\n"
+    )
+    told = succeed("explain", str(path), "last")
+    assert "size  from 3, through 3 points of a spread grid, 1/2 of the input apart = 4" in told

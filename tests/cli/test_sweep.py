@@ -401,3 +401,15 @@ def test_progress_is_for_terminals() -> None:
     child.terminate(force=True)
     result: Result = run(*LONG, "--format", "csv")
     assert result.err == ""
+
+
+def test_a_table_says_nothing_twice() -> None:
+    """By the model `peak` activations are the peak: one column has them, unless both are asked for or models differ."""
+    sweep = ("sweep", "lenet5", "--set", "classes=2:4", "--format", "plain")
+    for more, titles in (
+        ((), ["Peak"]),
+        (("--columns", "activations,peak"), ["Activations", "Peak"]),
+        (("--model", "all"), ["Activations", "Peak"]),
+    ):
+        head = next(line for line in succeed(*sweep, *more).splitlines() if line.startswith("classes"))
+        assert [title for title in head.split() if title in ("Activations", "Peak")] == titles
