@@ -1,5 +1,6 @@
 """Spec → program: every layer looked up and its arguments checked once, however often a loop will write it."""
 
+import re
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
@@ -88,6 +89,7 @@ class _Compiler:
         self.evaluator = evaluator
         self.problems = Problems()
         self.arguments: dict[type[Op], dict[str, Argument]] = {}
+        self.names = {*spec.variables, *(name for block in spec.blocks.values() for name in block.arguments)}
 
     def steps(self, steps: tuple[Step, ...]) -> tuple[ProgramStep, ...]:
         return tuple(map(self._step, steps))
@@ -130,10 +132,18 @@ class _Compiler:
                 dynamic.append((argument, tree))
             else:
                 constants[name], problem = decode(argument, plain(tree), tree.span)
-                self.problems += [problem] if problem else []
+                self.problems += [self._meant(problem, tree)] if problem else []
         broken = len(self.problems) > wrong
         fixed = op(**constants) if not dynamic and not broken else None
         return OpStep(call, op, constants, tuple(dynamic), fixed, broken, self._branches(call))
+
+    def _meant(self, problem: Problem, tree: Tree) -> Problem:
+        """A problem with a value; a text of variables was meant to be an expression."""
+        value = plain(tree)
+        words = re.findall(r"[^\W\d]\w*", value) if isinstance(value, str) else ()
+        if not words or not self.names.issuperset(words):
+            return problem
+        return Problem(problem.message, problem.span, f"did you mean '={printable(value, 40)}'?", problem.details)
 
     def _branches(self, call: Call) -> tuple[BranchStep, ...] | None:
         if call.branches is None:
