@@ -140,7 +140,9 @@ class _Compiler:
     def _meant(self, problem: Problem, tree: Tree) -> Problem:
         """A problem with a value; a text of variables was meant to be an expression."""
         value = plain(tree)
-        words = re.findall(r"[^\W\d]\w*", value) if isinstance(value, str) else ()
+        if not isinstance(value, str):
+            return problem
+        words = re.findall(r"[^\W\d]\w*", value)
         if not words or not self.names.issuperset(words):
             return problem
         return Problem(problem.message, problem.span, f"did you mean '={printable(value, 40)}'?", problem.details)

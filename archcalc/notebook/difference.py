@@ -5,6 +5,7 @@ from msgspec.structs import asdict
 from archcalc.analysis.difference import Difference
 from archcalc.analysis.difference import difference as find
 from archcalc.analysis.whole import Analysis
+from archcalc.notebook.analysis import Analysable, analysed
 
 
 class ShownDifference(Difference, frozen=True):
@@ -19,10 +20,10 @@ class ShownDifference(Difference, frozen=True):
         return fragment(edits_table(*self.sides, self))
 
 
-def difference(before: Analysis, after: Analysis) -> ShownDifference:
-    """What turns the first network into the second: `archcalc.analysis.difference.difference`.
+def difference(before: Analysable, after: Analysable) -> ShownDifference:
+    """What turns the first network, or its analysis, into the second: `archcalc.analysis.difference.difference`.
 
-    Raises UsageError where they are analysed under two conventions.
+    Raises UsageError where they are analysed under two conventions, and ArchcalcError for what cannot be found or read.
     """
-    found = find(before, after)
-    return ShownDifference(**asdict(found), sides=(before, after))
+    sides = (analysed(before), analysed(after))
+    return ShownDifference(**asdict(find(*sides)), sides=sides)

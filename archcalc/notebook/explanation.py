@@ -3,6 +3,7 @@
 from archcalc.analysis import explain
 from archcalc.analysis.explain import Explanation
 from archcalc.analysis.whole import Analysis
+from archcalc.notebook.analysis import Analysable, analysed
 from archcalc.views.layers import conventions
 
 
@@ -18,13 +19,18 @@ class ShownExplanation(Explanation, frozen=True, kw_only=True):
         return fragment(table(self, self.conventions))
 
 
-def explain_layer(analysis: Analysis, name: str) -> ShownExplanation:
-    """The derivation of every number of one layer. Raises UsageError for a layer that is not there."""
+def explain_layer(network: Analysable, name: str) -> ShownExplanation:
+    """The derivation of every number of one layer of a network, or of its analysis.
+
+    Raises UsageError for a layer that is not there, and ArchcalcError for a network that cannot be found or read.
+    """
+    analysis = analysed(network)
     return _shown(explain.explain_layer(analysis, name), analysis)
 
 
-def explain_network(analysis: Analysis) -> ShownExplanation:
-    """How the totals of a network add up from its layers."""
+def explain_network(network: Analysable) -> ShownExplanation:
+    """How the totals of a network, or of its analysis, add up from its layers. Raises ArchcalcError as `load` does."""
+    analysis = analysed(network)
     return _shown(explain.explain_network(analysis), analysis)
 
 

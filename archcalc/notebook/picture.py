@@ -8,8 +8,7 @@ from msgspec import Struct
 
 from archcalc.analysis.whole import Analysis
 from archcalc.network import Network
-
-Pictured = Analysis | Network | str
+from archcalc.notebook.analysis import Analysable, analysed
 
 
 class Picture(Struct, frozen=True):
@@ -29,7 +28,7 @@ class Picture(Struct, frozen=True):
         return self.svg
 
 
-def plot(networks: Pictured | Iterable[Pictured], what: str = "drawing", **options: Any) -> Picture:
+def plot(networks: Analysable | Iterable[Analysable], what: str = "drawing", **options: Any) -> Picture:
     """A picture of an analysis, of a network, or of one by name or path; of several with `what="bubble"`.
 
     `what` and `options` are the words of `archcalc plot`: `drawing` (`depth`, `fold`), `timeline` (`model`,
@@ -40,7 +39,6 @@ def plot(networks: Pictured | Iterable[Pictured], what: str = "drawing", **optio
     Raises UsageError where there is no network, for options that are not about the picture, and where altair,
     vl-convert or graphlay is missing; ArchcalcError for networks that cannot be found or read.
     """
-    from archcalc import analyse
     from archcalc.render.pictures import svg_of
     from archcalc.render.plots import Look, check, plotted
     from archcalc.space.steps import as_keyword
@@ -48,5 +46,5 @@ def plot(networks: Pictured | Iterable[Pictured], what: str = "drawing", **optio
     given = [networks] if isinstance(networks, (Analysis, Network, str)) else list(networks)
     look = Look(what=what, **options)
     check(look, len(given), as_keyword)
-    made = plotted([one if isinstance(one, Analysis) else analyse(one) for one in given], look)
+    made = plotted(list(map(analysed, given)), look)
     return Picture(made if isinstance(made, str) else svg_of(made), made)

@@ -100,6 +100,21 @@ def test_explanations() -> None:
     assert f"{net.params.params:,}" in shown(archcalc.explain_network(net)).text
 
 
+def test_what_is_analysed_may_be_a_name_or_a_network() -> None:
+    """One that is not there is an error as everywhere, and no name is one of the library's own mistakes."""
+    names, networks = ("resnet18", "resnet34"), (archcalc.load("resnet18"), archcalc.load("resnet34"))
+    expected = archcalc.difference(*map(archcalc.analyse, names))
+    for sides in (names, networks):
+        assert shown(archcalc.difference(*sides)).rows == shown(expected).rows
+    assert (
+        archcalc.explain_layer("alexnet", "conv1").sections
+        == archcalc.explain_layer(archcalc.analyse("alexnet"), "conv1").sections
+    )
+    assert archcalc.explain_network(networks[0]).title == archcalc.explain_network("resnet18").title
+    with pytest.raises(archcalc.UsageError, match="did you mean 'resnet18'"):
+        archcalc.difference("resnet19", "resnet34")
+
+
 def test_a_run() -> None:
     image = Path(__file__).parents[1] / "forward" / "images" / "7.png"
     pytest.importorskip("PIL")
