@@ -29,7 +29,8 @@ from archcalc.errors import Problem, UsageError
 from archcalc.infer import InferredGraph
 from archcalc.space.fitting import fit
 from archcalc.space.hardware import read_hardware
-from archcalc.space.steps import TIMELINES, Assumed, LaidOut, as_option, laid_out, not_about, training_step
+from archcalc.space.spelling import as_option
+from archcalc.space.steps import TIMELINES, Assumed, LaidOut, laid_out, not_about, training_step
 from archcalc.views import memory as views
 from archcalc.views import reports
 from archcalc.views.layers import Choice

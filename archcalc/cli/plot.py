@@ -8,7 +8,8 @@ import msgspec
 
 from archcalc.cli.memory import step_options
 from archcalc.cli.options import Conventions, analyses_of, analysis_of, conventions_options, networks_argument
-from archcalc.space.steps import TIMELINES, as_option
+from archcalc.space.spelling import as_option
+from archcalc.space.steps import TIMELINES
 
 
 @click.command("plot")

@@ -41,7 +41,7 @@ def plot(networks: Analysable | Iterable[Analysable], what: str = "drawing", **o
     """
     from archcalc.render.pictures import svg_of
     from archcalc.render.plots import Look, check, plotted
-    from archcalc.space.steps import as_keyword
+    from archcalc.space.spelling import as_keyword
 
     given = [networks] if isinstance(networks, (Analysis, Network, str)) else list(networks)
     look = Look(what=what, **options)

@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec.structs import asdict
 
+from archcalc.space.spelling import as_keyword
 from archcalc.space.sweep import Sweep
 from archcalc.space.sweep import sweep as spanned
 
@@ -35,4 +36,4 @@ class ShownSweep(Sweep, frozen=True):
 
 def sweep(network: str | os.PathLike[str], set: Mapping[str, Any], **options: Any) -> ShownSweep:  # noqa: A002
     """The variants of a network that `set` spans: `archcalc.space.sweep.sweep`, which tells the options and errors."""
-    return ShownSweep(**asdict(spanned(network, set, **options)))
+    return ShownSweep(**asdict(spanned(network, set, spell=as_keyword, **options)))

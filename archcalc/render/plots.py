@@ -8,7 +8,8 @@ from archcalc.analysis.training import OPTIMIZERS
 from archcalc.analysis.whole import Analysis
 from archcalc.errors import Problem, UsageError, did_you_mean, enumerate_words, printable
 from archcalc.render import charts
-from archcalc.space.steps import TIMELINES, Assumed, Spelling, laid_out, training_step
+from archcalc.space.spelling import Spelling
+from archcalc.space.steps import TIMELINES, Assumed, laid_out, training_step
 
 
 class Look(Assumed, frozen=True):

@@ -1,6 +1,5 @@
 """How a pass or a step of training is assumed to run, and what is alive when."""
 
-from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct
@@ -12,6 +11,7 @@ from archcalc.analysis.training import TrainingMemory, training_memory
 from archcalc.errors import Problem, enumerate_words
 from archcalc.infer import InferredGraph
 from archcalc.space.fitting import smallest_arena
+from archcalc.space.spelling import Spelling, as_option
 
 TIMELINES = ("peak", "inplace", "arena", "train")
 """The models of memory that say what is alive when."""
@@ -41,23 +41,9 @@ class Assumed(Struct, frozen=True):
         """What is not left to its default."""
         return [name for name in _ABOUT if getattr(self, name) is not None and getattr(self, name) is not False]
 
-    def misplaced(self, model: str, spell: "Spelling") -> list[Problem]:
+    def misplaced(self, model: str, spell: Spelling) -> list[Problem]:
         """What is given, but not about the model."""
         return [not_about(name, model, _ABOUT[name], spell) for name in self.given if model not in _ABOUT[name]]
-
-
-Spelling = Callable[[str, str], str]
-"""How who asked writes an option, by its name and value or ""."""
-
-
-def as_option(name: str, value: str = "") -> str:
-    """As on the command line: `--model train`."""
-    return f"--{name} {value}".rstrip()
-
-
-def as_keyword(name: str, value: str = "") -> str:
-    """As in Python: `model=train`; `fold` is given as `no-fold`."""
-    return f"{name}={value}" if value else name.removeprefix("no-")
 
 
 def not_about(name: str, model: str, models: tuple[str, ...], spell: Spelling = as_option) -> Problem:

@@ -20,6 +20,7 @@ from archcalc.space.engine import Answer, Impossible, Question, answers, spread_
 from archcalc.space.points import Chunks, Draw, Points, chunks_of, count_of, drawn_points, grid_points
 from archcalc.space.quantities import ALIASES, NUMERIC, QUANTITIES
 from archcalc.space.rows import Choice, Rows, joined
+from archcalc.space.spelling import Spelling, as_option
 from archcalc.space.targets import Target, shown_value, targets_of
 from archcalc.space.terms import Condition
 from archcalc.spec import zoo
@@ -205,6 +206,7 @@ def sweep(
     model: Model = "peak",
     training: bool = False,
     chunk: int = CHUNK,
+    spell: Spelling = as_option,
 ) -> Sweep:
     """The variants of a network, by name or path, that `set` spans, with the quantities of `columns` (or all).
 
@@ -215,13 +217,14 @@ def sweep(
     itself what its variables range over: that is swept where `set` is empty.
 
     Nothing is worked out before it is asked for: iterating gives chunks of rows. Raises ArchcalcError for targets,
-    columns and conditions that mean nothing, and for more than a thousand million variants.
+    columns and conditions that mean nothing, and for more than a thousand million variants; they write options by
+    `spell`.
     """
     spec, wrong = zoo.read(os.fspath(network))
     if wrong:
         raise SpecError(wrong)
-    targets = targets_of(spec, set or spec.ranges)
-    problems = Problems(_sample_problems(targets, sample, seed, method))
+    targets = targets_of(spec, set or spec.ranges, spell)
+    problems = Problems(_sample_problems(targets, sample, seed, method, spell))
     if model not in MODELS:
         problems.append(Problem(f"there is no memory model '{model}'", None, did_you_mean(model, MODELS)))
     if problems:
@@ -231,7 +234,7 @@ def sweep(
     names = tuple(column_name(target) for target in targets)
     shown = _columns(columns, names)
     known = NUMERIC | {name: "number" for name, target in zip(names, targets, strict=True) if is_number(target)}
-    condition = parse_condition(where, known, "--where") if where else None
+    condition = parse_condition(where, known, spell("where", "")) if where else None
     needed = dict.fromkeys((*shown, *(condition.names if condition else ())))
     keys = tuple(key for key in needed if key in QUANTITIES and key not in names)
     question = Question(spec, targets, keys, shape, model, training)
@@ -254,10 +257,12 @@ def column_name(target: Target) -> str:
     return target.setting
 
 
-def _sample_problems(targets: Sequence[Target], sample: int | None, seed: int, method: str) -> Iterator[Problem]:
+def _sample_problems(
+    targets: Sequence[Target], sample: int | None, seed: int, method: str, spell: Spelling
+) -> Iterator[Problem]:
     """What is wrong with how many variants there are, and with how they are drawn."""
     if not targets:
-        yield Problem("a sweep changes something", None, "such as --set width=32:256:8")
+        yield Problem("a sweep changes something", None, f"{spell('set', '')} says what, such as width=32:256:8")
     if method not in METHODS:
         yield Problem(f"there is no way to draw called '{method}'", None, did_you_mean(method, METHODS))
     if seed < 0:
@@ -268,12 +273,12 @@ def _sample_problems(targets: Sequence[Target], sample: int | None, seed: int, m
         return
     for target in targets:
         if isinstance(target.axis, Between):
-            yield Problem(f"{target.name} has no steps", target.span, "low:high:step, or --sample N")
+            yield Problem(f"{target.name} has no steps", target.span, f"low:high:step, or {spell('sample', 'N')}")
         elif isinstance(target.axis, Steps) and target.axis.log:
-            yield Problem("log: says how to draw, and a grid takes all", target.span, "--sample N draws")
+            yield Problem("log: says how to draw, and a grid takes all", target.span, f"{spell('sample', 'N')} draws")
     count = count_of([target.axis for target in targets])
     if MOST_VARIANTS < count < float("inf"):
-        yield Problem(f"this grid has {int(count):,} variants", None, "--sample N draws N of them")
+        yield Problem(f"this grid has {int(count):,} variants", None, f"{spell('sample', 'N')} draws N of them")
 
 
 def _base(spec: Spec, targets: Sequence[Target], training: bool) -> tuple[tuple[int, ...], int]:

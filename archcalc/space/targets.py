@@ -15,6 +15,7 @@ from archcalc.analysis.memory import DTYPES
 from archcalc.errors import Problem, Problems, Source, Span, SpecError, UsageError, did_you_mean, printable
 from archcalc.network import input_shape
 from archcalc.space.axes import Axis, Between, Listed, Steps, in_words, listed, steps
+from archcalc.space.spelling import Spelling
 from archcalc.spec import tree as trees
 from archcalc.spec.model import Spec
 from archcalc.spec.ranges import Range
@@ -48,14 +49,14 @@ class Target(Struct, frozen=True):
         return f"{self.owner}.{self.word}" if self.owner else self.word
 
 
-def targets_of(spec: Spec, changes: Mapping[str, Any]) -> tuple[Target, ...]:
+def targets_of(spec: Spec, changes: Mapping[str, Any], spell: Spelling) -> tuple[Target, ...]:
     """The targets of a sweep over a spec. Raises UsageError with everything that is wrong with them.
 
     A value is a text as `--set` has it, a `range`, a list of values, one value, or a tree of a file.
     """
     problems, found = Problems(), []
     for name, value in changes.items():
-        span = value.span if isinstance(value, _LOCATED) else _typed(name, value)
+        span = value.span if isinstance(value, _LOCATED) else _typed(f"{spell('set', '')} {printable(name, 60)}", value)
         owner, word = _meaning(name.strip(), spec, span, problems)
         try:
             axis = _axis(value, span, word if not owner else "")
@@ -71,10 +72,10 @@ def targets_of(spec: Spec, changes: Mapping[str, Any]) -> tuple[Target, ...]:
     return tuple(found)
 
 
-def _typed(name: str, value: Any) -> Span:
+def _typed(place: str, value: Any) -> Span:
     """The place of a value that stands in no file."""
     text = value if isinstance(value, str) else printable(repr(value), 60)
-    return Span(Source(f"--set {printable(name, 60)}", text), 1, 1, max(1, len(text)))
+    return Span(Source(place, text), 1, 1, max(1, len(text)))
 
 
 def _meaning(name: str, spec: Spec, span: Span, problems: Problems) -> tuple[str, str]:

@@ -226,3 +226,21 @@ def test_looking_is_free_until_it_happens() -> None:
     code = "import sys, archcalc; archcalc.analyse('lenet5').params; print([n for n in sys.modules if 'render' in n])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "said"),
+    [
+        ({}, {}, "a sweep changes something; set says what, such as width=32:256:8"),
+        ({"clases": "1:3"}, {}, "set clases:1:1: 'lenet5' has no variable 'clases'"),
+        ({"classes": "log:1:5"}, {}, "sample=N draws"),
+        ({"classes": "1:3"}, {"where": "parms < 3"}, "where:1:1: there is no quantity 'parms'"),
+    ],
+)
+def test_errors_of_a_sweep_are_written_as_python_is(
+    changes: dict[str, str], options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(archcalc.ArchcalcError) as found:
+        archcalc.sweep("lenet5", changes, **options)
+    assert said in str(found.value)
+    assert "--" not in str(found.value)

@@ -13,13 +13,14 @@ from archcalc.errors import Source, Span, UsageError
 from archcalc.network import load
 from archcalc.space.axes import Between, Steps
 from archcalc.space.points import DRAWN_AT_ONCE, Draw, Points, chunks_of, drawn_points, grid_points
+from archcalc.space.spelling import as_option
 from archcalc.space.targets import targets_of
 
 SPAN = Span(Source("x", "x"), 1, 1)
 
 
 def axis(text: Any) -> Any:
-    return targets_of(load("resnet50").spec, {"width_per_group": text})[0].axis
+    return targets_of(load("resnet50").spec, {"width_per_group": text}, as_option)[0].axis
 
 
 def flat(points: Points) -> list[tuple[int, ...]]:
