@@ -451,3 +451,23 @@ def test_equal_arrays_stored_once_by_torch(tmp_path: Path) -> None:
     found = archcalc.load(written(proto, tmp_path))
     assert set(found.weights or {}) == {"one.weight", "two.weight"}
     assert archcalc.analyse(found).params.params == 16
+
+
+@pytest.mark.parametrize(("scopes", "params"), [(("one", "one"), 16), (("one", "two"), 32), (("", ""), 32)])
+@pytest.mark.parametrize("weights", [("one.weight", "one.bias"), ("val_1", "val_2")])
+def test_a_norm_that_is_called_twice(
+    weights: tuple[str, str], scopes: tuple[str, str], params: int, tmp_path: Path
+) -> None:
+    """Its vectors count once where the file says that both calls are one module's; equal ones may be stored once."""
+    proto = model(
+        "a = LayerNormalization(x, g, b) y = LayerNormalization(a, g, b)", {"g": (8,), "b": (8,)}, "float[N,6,8] x"
+    )
+    for place, name in enumerate(weights):
+        proto.graph.initializer[place].name = name
+    for node, scope in zip(proto.graph.node, scopes, strict=True):
+        node.input[1:] = weights
+        node.metadata_props.add(key="pkg.torch.onnx.name_scopes", value=f"['', '{scope}', 'layer_norm']")
+    found = archcalc.load(written(proto, tmp_path))
+    assert archcalc.analyse(found).params.params == params
+    x = values("x", (2, 6, 8))
+    assert close(archcalc.run(found, x, timed=False).output, by_onnxruntime(proto, {"x": x})[0])

@@ -18,6 +18,9 @@ from archcalc.ops.base import Shape, Shapes, show_shape
 
 MOST_VALUES = 1 << 40
 
+_OF_A_MODULE = ("batchnorm", "layernorm", "rms_norm", "groupnorm", "instance_norm", "prelu")
+"""Operators that are modules of their own in the source, weights and all."""
+
 
 class Opened(Struct, frozen=True):
     """A network of a model, and its weights by our names for them."""
@@ -102,13 +105,16 @@ def _shares(
 
     It need not do the same with them: a convolution may move its kernel in other steps. `inputs` are what it reads.
     Vectors alone say nothing where equal ones may be stored once: those of fresh networks are all of ones and zeros.
+    There a module shares with itself, when the file says that it is called twice.
     """
     draft = drafts[position]
     matrices = [constant for constant in draft.weights.values() if len(constant.shape) > 1]
-    if not draft.inputs or not (matrices or (apart and draft.weights)):
+    caller = _caller(draft) if draft.weights and not (matrices or apart) else ""
+    if not draft.inputs or not (matrices or (apart and draft.weights) or caller):
         return None
     key = (
         draft.op.keyword,
+        caller,
         *draft.op.weights(inputs),
         *((name, constant.origins, constant.shape) for name, constant in draft.weights.items()),
     )
@@ -119,3 +125,12 @@ def _shares(
             return owner
     alike.append(position)
     return None
+
+
+def _caller(draft: Draft) -> str:
+    """The module that has the vectors of a layer and computes it with them; empty where nothing tells.
+
+    These are layers that have a module for themselves: others may use two parameters of one module, stored as one.
+    """
+    scope, owner = draft.origin.scope, draft.origin.owner
+    return scope if draft.op.keyword in _OF_A_MODULE and owner in ("", scope) else ""
