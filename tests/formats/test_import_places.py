@@ -78,7 +78,6 @@ def test_a_part_of_a_bias_that_is_fixed(tmp_path: Path) -> None:
         ("y = ScatterND(t, beyond, u)", "goes beyond the units that are there"),
         ("y = ScatterND(t, i, wrong)", r"replaces 2 units by \[1, 8, 2\]"),
         ("y = GatherND(t, deep)", "spells out places on 4 axes of 3"),
-        ('y = ScatterND<reduction="add">(t, i, u)', "it adds to what is there"),
     ],
 )
 def test_what_does_not_fit(body: str, said: str, tmp_path: Path) -> None:
@@ -88,3 +87,14 @@ def test_what_does_not_fit(body: str, said: str, tmp_path: Path) -> None:
     weights |= {"u": (2, 8, 2), "wrong": (1, 8, 2)}
     with pytest.raises(UsageError, match=said):
         archcalc.load(written(model(f"{TURN} {body}", weights, "float[2,6,8] x"), tmp_path))
+
+
+def test_what_is_added_to_places(tmp_path: Path) -> None:
+    """It is no layer of ours, and keeps the shape of what it adds to."""
+    weights = {"i": np.array([[1], [2]], I64), "u": (2, 8, 2)}
+    network = archcalc.load(
+        written(model(f'{TURN} y = ScatterND<reduction="add">(t, i, u)', weights, "float[2,6,8] x"), tmp_path)
+    )
+    (added,) = network.graph.unknown
+    assert added.op.title == "? ScatterND"
+    assert network.graph.shapes[-1] == network.graph.shapes[-2] == (6, 8)
