@@ -62,7 +62,7 @@ def test_no_chain_of_variables_explodes(first: str, step: str, use: str) -> None
 
 
 ONES = f"[{'1, ' * 50_000}1]"
-LOOP = "- repeat: 70000\n  as: i\n  layers: [{}]\n"
+LOOP = "- repeat: 30000\n  as: i\n  layers: [{}]\n"
 UNIT = "blocks:\n  unit:\n    args: {{x: {}}}\n    layers: [relu]\n"
 NESTED = "".join(f"  b{i}:\n    layers: [b{i + 1}: {{name: {'x' * 100}}}]\n" for i in range(140))
 LOOPS = {
