@@ -3,6 +3,7 @@
 import ast
 import math
 import operator
+import os
 import re
 from collections.abc import Callable
 from fractions import Fraction
@@ -15,6 +16,11 @@ import simpleeval
 # A busy machine is no failure, and what was found once is found again by the next run.
 hypothesis.settings.register_profile("archcalc", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("archcalc")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are processors: many tests wait for commands that they start."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session")
