@@ -471,3 +471,14 @@ def test_a_norm_that_is_called_twice(
     assert archcalc.analyse(found).params.params == params
     x = values("x", (2, 6, 8))
     assert close(archcalc.run(found, x, timed=False).output, by_onnxruntime(proto, {"x": x})[0])
+
+
+@pytest.mark.parametrize(("name", "params"), [("blocks.0.gain", 1), ("val_3", 0), ("two", 0), ("blocks/0/gain", 0)])
+def test_a_single_number_is_learned_if_a_state_dict_has_it(name: str, params: int, tmp_path: Path) -> None:
+    """Others are what the source has in figures, under names that exporters make up."""
+    proto = model("y = Mul(x, g)", {"g": np.array(0.5, np.float32)})
+    proto.graph.initializer[0].name = proto.graph.node[0].input[1] = name
+    found = archcalc.load(written(proto, tmp_path))
+    assert archcalc.analyse(found).params.params == params
+    x = values("x", (2, 3, 8, 8))
+    assert close(archcalc.run(found, x, timed=False).output, by_onnxruntime(proto, {"x": x})[0])

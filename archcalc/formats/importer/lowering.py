@@ -209,7 +209,7 @@ class Call:
     def leaf(self, constant: Constant, shape: Shape | None = None) -> Flow:
         """A layer that gives a constant, as `shape`: learned arrays are parameters, others constants.
 
-        Of what nobody knows, arrays of several numbers are taken for learned, single numbers are not.
+        Of what nobody knows, arrays of several numbers are taken for learned, and single numbers if a state dict has them.
         """
         shape = constant.shape if shape is None else shape
         if not shape:
@@ -221,7 +221,8 @@ class Call:
 
     def _leaf_draft(self, constant: Constant, shape: Shape) -> Draft:
         moved = constant if constant.shape == shape else constant.moved(shape, lambda array: array.reshape(shape))
-        learned = product(shape) != 1 if constant.learned is None else constant.learned
+        several = product(shape) != 1 or "." in constant.path
+        learned = several if constant.learned is None else constant.learned
         if constant.dtype not in FLOATS:
             moved, learned = as_float(moved), False
         origin = Origin(self.operation.scope, constant.path, self.operation.label)
