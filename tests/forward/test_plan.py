@@ -157,7 +157,7 @@ def test_limits_wait_for_longer_rows_and_fewer_numbers(activation: str, last: st
     assert names == ({"a", "c", "pooled"} if last == "conv" and not kept else set())
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(block_networks(), st.integers(1, 3), st.integers(1, 3), st.sampled_from([None, *ALGORITHMS]), st.data())
 def test_random_networks(
     network: InferredGraph, batch: int, threads: int, algorithm: Choice | None, data: st.DataObject

@@ -232,7 +232,7 @@ def test_drawn_variants(name: str, method: str) -> None:
     assert len(chunk.rows) + len(impossible) == 400
     points = sweep.points(0)
     places = {number: place for place, number in enumerate(chunk.rows.numbers.tolist())}
-    for number in range(0, 400, 16):
+    for number in range(0, 400, 32):
         texts = engine.settings_of(sweep.question, points.one(number))
         settings_ = {key: int(text) if key in ("batch", "input") else text for key, text in texts.items()}
         expected = reference(name, settings_, "peak", False)

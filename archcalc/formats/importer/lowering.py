@@ -209,7 +209,7 @@ class Call:
     def leaf(self, constant: Constant, shape: Shape | None = None) -> Flow:
         """A layer that gives a constant, as `shape`: learned arrays are parameters, others constants.
 
-        Of what nobody knows, arrays of several numbers are taken for learned, and single numbers if a state dict has them.
+        Of what nobody knows, arrays of several numbers are taken for learned, single ones if a state dict has them.
         """
         shape = constant.shape if shape is None else shape
         if not shape:
