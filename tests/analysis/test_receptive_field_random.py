@@ -14,7 +14,7 @@ EXCUSES = ("ways of different strides meet", "its pattern repeats only every")
 
 
 @given(networks())
-@settings(max_examples=400)
+@settings(max_examples=250)
 def test_fields_of_random_networks(network: InferredGraph) -> None:
     """Every unit that reads nothing from beyond a map sees exactly what is said; those at the edge see no more."""
     experiment = Experiment(network)
@@ -25,7 +25,7 @@ def test_fields_of_random_networks(network: InferredGraph) -> None:
 
 
 @given(networks())
-@settings(max_examples=400)
+@settings(max_examples=250)
 def test_misaligned_merges_of_random_networks(network: InferredGraph) -> None:
     """A merge is reported just if its ways look at different places on average."""
     experiment = Experiment(network)

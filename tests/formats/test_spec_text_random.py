@@ -18,7 +18,7 @@ from archcalc.ops import OPS
 from .graphs import assert_equal, chain, dense, random_graphs, repetitive_graphs
 
 
-@settings(max_examples=120)
+@settings(max_examples=80)
 @given(random_graphs())
 def test_any_network_reads_back(network: InferredGraph) -> None:
     text = to_spec(network)
@@ -27,7 +27,7 @@ def test_any_network_reads_back(network: InferredGraph) -> None:
     assert_equal(network, to_spec(network, flat=True))
 
 
-@settings(max_examples=100)
+@settings(max_examples=70)
 @given(random_graphs())
 def test_what_is_found_is_exact(network: InferredGraph) -> None:
     """Before any check: structure is not thrown away because it was found where there is none."""
@@ -36,7 +36,7 @@ def test_what_is_found_is_exact(network: InferredGraph) -> None:
         assert_equal(network, text)
 
 
-@settings(max_examples=100)
+@settings(max_examples=70)
 @given(repetitive_graphs())
 def test_repetition_is_exact(network: InferredGraph) -> None:
     text = structured(network.graph)

@@ -130,7 +130,7 @@ def test_paths_are_derivatives(layers: str, shape: str) -> None:
 
 
 @given(networks())
-@settings(max_examples=200)
+@settings(max_examples=120)
 def test_paths_of_random_networks(network: InferredGraph) -> None:
     event(f"units compared: {min(check_layers(network, 3) // 5 * 5, 25)}")
 

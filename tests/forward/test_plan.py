@@ -174,7 +174,7 @@ def test_random_networks(
         near(plan.output(position), expected[position], 1e-7)
 
 
-@settings(max_examples=120)
+@settings(max_examples=80)
 @given(convolutions(), st.sampled_from(ALGORITHMS), st.integers(1, 3), st.integers(1, 3))
 def test_convolutions_by_every_algorithm(case: Sample, algorithm: Choice, batch: int, threads: int) -> None:
     """Strides, dilations, groups and padding of all kinds, in one to three dimensions."""
@@ -184,7 +184,7 @@ def test_convolutions_by_every_algorithm(case: Sample, algorithm: Choice, batch:
     near(plan(*samples), reference(network, weights, samples)[1], 1e-10)
 
 
-@settings(max_examples=120)
+@settings(max_examples=80)
 @given(convolutions(), st.sampled_from([None, 1]), st.booleans(), st.integers(1, 2), st.integers(1, 3))
 def test_convolutions_however_windows_are_copied(
     case: Sample, fewest: int | None, by_rows: bool, batch: int, threads: int

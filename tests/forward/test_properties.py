@@ -26,7 +26,7 @@ RANDOM = {"conv-groups": convolutions(), "avgpool": average_poolings(), **GEOMET
 
 
 @pytest.mark.parametrize("cases", RANDOM.values(), ids=RANDOM)
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_any_geometry_is_what_the_loops_compute(cases: st.SearchStrategy[Sample], data: st.DataObject) -> None:
     """And the samples of a batch do not meet."""

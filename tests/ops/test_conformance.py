@@ -155,7 +155,7 @@ def legal_variants(case: Sample) -> list[dict[int, int]]:
 
 
 @every_op
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_what_check_accepts_the_facts_can_answer(op_class: type[Op], data: st.DataObject) -> None:
     """On shapes of any rank `check` does not fail; where it is silent, all facts can be asked."""

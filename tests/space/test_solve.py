@@ -113,7 +113,7 @@ batch_conditions = st.recursive(
 )
 
 
-@settings(max_examples=120)
+@settings(max_examples=80)
 @given(batch_conditions, st.integers(1, 7), st.booleans())
 def test_batches_are_found_between_crossings(condition: str, step: int, smallest: bool) -> None:
     """A handful of analyses give what all five hundred would, for any condition, in steps as well."""

@@ -166,7 +166,7 @@ def _argument(draw: Any, network: archcalc.Network) -> dict[str, list[Any]]:
     return {f"{node.name}.{name}": draw(st.lists(st.sampled_from(INTS), min_size=3, max_size=4, unique=True))}
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(changes())
 def test_rows_are_the_analyses_of_variants(given_: tuple[str, dict[str, list[Any]]]) -> None:
     check(*given_)

@@ -47,7 +47,7 @@ def _degree(number: Any) -> int:
     return max(map(len, number.terms)) if isinstance(number, Form) else 0
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     symbols=st.lists(st.tuples(st.integers(1, 40), PERIODS), min_size=1, max_size=3),
     program=st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 9), st.integers(0, 9), SMALL), max_size=8),
@@ -91,7 +91,7 @@ def test_computing_with_symbols_is_computing_with_their_values(
         ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     here=st.tuples(st.integers(1, 60), st.integers(1, 60)),
     factors=st.tuples(*[SMALL] * 5),
